@@ -125,7 +125,7 @@ class Arrival:
     file_sha256: str
     """Of the whole file; checked when it is read."""
     data_set_sha256: str
-    """Of the data set as received, without preamble and file meta; tells a repeat from a conflict."""
+    """Of the data set as received, without file meta; tells a repeat from a conflict."""
     byte_count: int
     calling_ae_title: str
     called_ae_title: str
