@@ -30,7 +30,7 @@ from dicom_node.statuses import (
     StoreStatus,
 )
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import StreamingProvider
+from dicom_node.upper_layer import StreamingProvider, prefer_requestors_order
 
 _log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ def handle_requested(event: Event, reception: Reception) -> None:
         reception.traffic.enter(id(association))
         # The answer names the title that was called: several may be ours.
         association.acceptor.ae_title = called_ae
+        prefer_requestors_order(association)
         return
     _log.warning(
         "association rejected",

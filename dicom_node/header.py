@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
@@ -14,6 +15,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from dicom_node.errors import HeaderUnreadable
 from dicom_node.intake import HEADER_TAGS
 
+_UNDEFINED_LENGTH = 0xFFFFFFFF  # PS3.5 7.1.1
 _TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in HEADER_TAGS]
 # Everything up to here is header: the pixel data elements are (7FE0,0001) and above.
 _FIRST_BULK_TAG = 0x7FE00001
@@ -47,13 +49,15 @@ def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Da
         with path.open("rb") as file:
             file.seek(data_set_offset)
             source = _inflated(file) if transfer_syntax in _DEFLATED else file
-            return read_dataset(
+            header = read_dataset(
                 source,
                 transfer_syntax.is_implicit_VR,
                 transfer_syntax.is_little_endian,
                 stop_when=_is_bulk,
                 specific_tags=_TAGS,
             )
+            _check_complete(header)
+            return header
     except (
         EOFError,
         LookupError,
@@ -65,6 +69,16 @@ def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Da
         zlib.error,
     ) as error:
         raise HeaderUnreadable(type(error).__name__) from None
+
+
+def _check_complete(header: Dataset) -> None:
+    """Refuse values that the end of the data cut off; half a Study UID names another study."""
+    for tag in _TAGS:
+        element = header.get_item(tag)
+        if isinstance(element, RawDataElement) and element.value is not None:
+            is_defined = element.length != _UNDEFINED_LENGTH
+            if is_defined and len(element.value) < element.length:
+                raise EOFError
 
 
 def _is_bulk(tag: BaseTag, _vr: str | None, _length: int) -> bool:

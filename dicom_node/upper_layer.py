@@ -19,7 +19,7 @@ from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from dicom_node.incoming import Heading, IncomingDataSet
@@ -43,6 +43,22 @@ def tune_association(association: Association, *, timeout_seconds: float) -> Non
     transport = association.dul.socket
     if transport is not None and transport.socket is not None:
         tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def prefer_requestors_order(association: Association) -> None:
+    """Accept, of each context's transfer syntaxes, the first that the requestor names.
+
+    pynetdicom goes by the acceptor's order instead, so a sender that offers its own compressed
+    syntax first and an uncompressed one to fall back on would have to decode every object.
+    """
+    request = cast(A_ASSOCIATE, association.requestor.primitive)
+    named: dict[UID | None, list[UID]] = {}
+    for offered in request.presentation_context_definition_list:
+        named.setdefault(offered.abstract_syntax, []).extend(offered.transfer_syntax)
+    for supported in association.acceptor.supported_contexts:
+        ours = supported.transfer_syntax
+        first = [uid for uid in named.get(supported.abstract_syntax, ()) if uid in ours]
+        supported.transfer_syntax = list(dict.fromkeys([*first, *ours]))
 
 
 def prepare_pynetdicom() -> None:
