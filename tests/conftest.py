@@ -13,6 +13,7 @@ import pytest
 
 from archive.database import Archive, open_archive
 from config.settings import ArchiveSettings
+from tests.orthanc import Orthanc
 from tests.postgresql import PostgresServer, find_server_programs
 
 DATA_VARIABLE = "HILUM_TEST_DATA"
@@ -39,6 +40,8 @@ def _missing(peer: str) -> str:
     absent = [name for name in programs[peer] if shutil.which(name, path=search) is None]
     if peer == "pixelmed" and not (JAVA_JARS / "pixelmed.jar").exists():
         absent.append("pixelmed.jar")
+    if peer == "orthanc" and os.geteuid() != 0:
+        absent.append("the right to make a network namespace")
     return ", ".join(absent)
 
 
@@ -75,6 +78,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     if not find_server_programs():
         _refuse("needs postgresql (server programs not installed)")
     with PostgresServer.running(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
+    """An empty Orthanc, alone in its own network namespace."""
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    with Orthanc.running(folder) as server:
         yield server
 
 
