@@ -1,1 +1,1 @@
-"""Talks DICOM: receives radiographs, sends reports; may import the archive and config, no more."""
+"""Talks DICOM: listener, intake, completeness, sender, delivery. Knows nothing of models."""

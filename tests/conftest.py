@@ -6,13 +6,14 @@ not installed the test is skipped and named at the end; with ``REQUIRE_PEERS=1``
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from archive.database import Archive, open_archive
 from config.settings import ArchiveSettings
+from tests.orthanc import Orthanc
 from tests.postgresql import PostgresServer, find_server_programs
 
 DATA_VARIABLE = "HILUM_TEST_DATA"
@@ -30,6 +31,7 @@ def _missing(peer: str) -> str:
         "pixelmed": ["java"],
         "chromium": ["chromium"],
         "openssl": ["openssl"],
+        "docker-compose": ["docker-compose"],
     }
     if peer == "postgresql":
         return "" if find_server_programs() else "postgresql server programs"
@@ -39,6 +41,8 @@ def _missing(peer: str) -> str:
     absent = [name for name in programs[peer] if shutil.which(name, path=search) is None]
     if peer == "pixelmed" and not (JAVA_JARS / "pixelmed.jar").exists():
         absent.append("pixelmed.jar")
+    if peer == "orthanc" and os.geteuid() != 0:
+        absent.append("the right to make a network namespace")
     return ", ".join(absent)
 
 
@@ -49,6 +53,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 _refuse(f"needs {peer} ({absent} not installed)")
     if item.get_closest_marker("data") and not os.environ.get(DATA_VARIABLE):
         _refuse(f"needs {DATA_VARIABLE}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let no test be skipped unseen where everything must run."""
+    report = yield
+    if report.skipped and PEERS_ARE_REQUIRED:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} was skipped, which REQUIRE_PEERS=1 forbids: {call.excinfo}"
+        )
+    return report
 
 
 def _refuse(reason: str) -> None:
@@ -75,6 +93,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     if not find_server_programs():
         _refuse("needs postgresql (server programs not installed)")
     with PostgresServer.running(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
+    """An empty Orthanc, alone in its own network namespace."""
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    with Orthanc.running(folder) as server:
         yield server
 
 

@@ -51,7 +51,7 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def started(self, user: str | None) -> Iterator["subprocess.Popen[bytes]"]:
-        command = [
+        command: list[str | Path] = [
             self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port),
             "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
         ]  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from archive.database import Archive
 from archive.errors import LeaseLost
-from archive.records import DeliveryState, ProcessKind, ReportKind
+from archive.records import ClaimedDelivery, DeliveryState, ProcessKind, ReportKind
 from tests.builders.arrivals import a_report, an_arrival, an_outcome
 from tests.integration.archive.test_receiving import STUDY, claim, queue_now
 
@@ -20,7 +20,9 @@ def reported(archive: Archive, study: int = 1, destinations: tuple[str, ...] = (
     archive.repository.finish_study(held, with_heat_map, destinations=destinations)
 
 
-def take(archive: Archive, claimant: str = "s1", lease_seconds: float = 60, limit: int = 16):
+def take(
+    archive: Archive, claimant: str = "s1", lease_seconds: float = 60, limit: int = 16
+) -> tuple[ClaimedDelivery, ...]:
     return archive.repository.claim_deliveries(
         claimant, "pacs", limit=limit, lease_seconds=lease_seconds
     )

@@ -3,7 +3,7 @@ from sqlalchemy import text
 
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable, LeaseLost, NotFound
-from archive.records import Recorded, StudyState, StudyUid
+from archive.records import ClaimedStudy, Recorded, StudyState, StudyUid
 from tests.builders.arrivals import an_arrival, an_outcome
 
 STUDY = StudyUid("1.2.3.1")
@@ -13,7 +13,9 @@ def queue_now(archive: Archive) -> int:
     return archive.repository.queue_complete_studies(quiet_period_seconds=0, cap_seconds=600)
 
 
-def claim(archive: Archive, claimant: str = "w1", lease_seconds: float = 60, limit: int = 8):
+def claim(
+    archive: Archive, claimant: str = "w1", lease_seconds: float = 60, limit: int = 8
+) -> tuple[ClaimedStudy, ...]:
     return archive.repository.claim_studies(
         claimant, limit=limit, lease_seconds=lease_seconds, maximum_attempts=3
     )
