@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -42,9 +44,7 @@ def test_a_radiograph_is_admitted_with_its_keys_and_attributes() -> None:
 @pytest.mark.parametrize("sop_class", [CR, DigitalXRayImageStorageForProcessing])
 def test_a_command_for_our_classes_passes(sop_class: str) -> None:
     check_command(Command(sop_class_uid=sop_class, sop_instance_uid="1.2.3"))
-    check_command(
-        Command(sop_class_uid=SecondaryCaptureImageStorage, sop_instance_uid="2.25.1")
-    )
+    check_command(Command(sop_class_uid=SecondaryCaptureImageStorage, sop_instance_uid="2.25.1"))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_a_class_that_was_not_offered_is_refused() -> None:
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
 def test_an_object_without_a_place_is_not_understood(keyword: str) -> None:
-    refusal = refusal_of(radiograph(**{keyword: None}))
+    absent: dict[str, Any] = {keyword: None}
+    refusal = refusal_of(radiograph(**absent))
     assert refusal.status is StoreStatus.CANNOT_UNDERSTAND
     assert keyword in refusal.comment
 
