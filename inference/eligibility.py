@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    JPEG2000,
     UID,
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
-    JPEG2000,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSNearLossless,
@@ -28,7 +28,7 @@ from inference.bundle import Population
 from inference.statements import Statement
 
 # SOP classes whose pixels are made to be looked at, with the modalities they may name. DX For
-# Processing is left out: it holds raw detector values, not the grey values the model was trained on.
+# Processing is left out: it holds raw detector values, not the grey values the model knows.
 MODALITIES = {
     ComputedRadiographyImageStorage: frozenset({"CR", "DX"}),
     DigitalXRayImageStorageForPresentation: frozenset({"DX", "CR"}),
@@ -92,12 +92,6 @@ class Verdict:
     statements: tuple[Statement, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Objection:
-    refusal: Refusal
-    detail: str
-
-
 def examine(ds: Dataset, population: Population) -> Verdict:
     """Judge one image by its header.
 
@@ -109,9 +103,9 @@ def examine(ds: Dataset, population: Population) -> Verdict:
         Whom the model was made for.
     """
     for check in _CHECKS:
-        objection = check(ds)
-        if objection is not None:
-            return Verdict(refusal=objection.refusal, detail=objection.detail)
+        refused = check(ds)
+        if refused is not None:
+            return refused
     return Verdict(statements=_statements(ds, population))
 
 
@@ -137,33 +131,37 @@ def foremost(refusals: Sequence[Refusal]) -> Refusal:
     return max(refusals, key=order.index, default=Refusal.NO_IMAGE)
 
 
-def _sop_class(ds: Dataset) -> _Objection | None:
+def _sop_class(ds: Dataset) -> Verdict | None:
     sop_class_uid = header.text(ds, "SOPClassUID")
     if sop_class_uid not in MODALITIES:
-        return _Objection(Refusal.WRONG_SOP_CLASS, f"SOPClassUID {sop_class_uid[:64]}")
+        return Verdict(refusal=Refusal.WRONG_SOP_CLASS, detail=f"SOPClassUID {sop_class_uid[:64]}")
     intent = header.text(ds, "PresentationIntentType").upper()
     if intent not in {"", "FOR PRESENTATION"}:
-        return _Objection(Refusal.WRONG_SOP_CLASS, f"PresentationIntentType {intent[:16]}")
+        return Verdict(
+            refusal=Refusal.WRONG_SOP_CLASS, detail=f"PresentationIntentType {intent[:16]}"
+        )
     return None
 
 
-def _modality(ds: Dataset) -> _Objection | None:
+def _modality(ds: Dataset) -> Verdict | None:
     modality = header.text(ds, "Modality").upper()
     if modality not in MODALITIES[UID(header.text(ds, "SOPClassUID"))]:
-        return _objection(ds, Refusal.WRONG_MODALITY, "Modality")
+        return _refuse(ds, Refusal.WRONG_MODALITY, "Modality")
     return None
 
 
-def _body_part(ds: Dataset) -> _Objection | None:
+def _body_part(ds: Dataset) -> Verdict | None:
     named = [part.upper() for part in header.texts(ds, "BodyPartExamined")]
     coded = set(header.code_values(ds, "AnatomicRegionSequence"))
     if not all(CHEST_NAME.fullmatch(part) for part in named):
-        return _objection(ds, Refusal.WRONG_BODY_PART, "BodyPartExamined")
+        return _refuse(ds, Refusal.WRONG_BODY_PART, "BodyPartExamined")
     if not coded <= CHEST_CODES:
-        return _Objection(Refusal.WRONG_BODY_PART, f"AnatomicRegionSequence {min(coded)[:16]}")
+        return Verdict(
+            refusal=Refusal.WRONG_BODY_PART, detail=f"AnatomicRegionSequence {min(coded)[:16]}"
+        )
     if named or coded or _describes_chest(ds):
         return None
-    return _objection(ds, Refusal.WRONG_BODY_PART, "BodyPartExamined")
+    return _refuse(ds, Refusal.WRONG_BODY_PART, "BodyPartExamined")
 
 
 def _describes_chest(ds: Dataset) -> bool:
@@ -172,18 +170,18 @@ def _describes_chest(ds: Dataset) -> bool:
     return bool(CHEST_WORDS.search(described)) and not OTHER_WORDS.search(described)
 
 
-def _projection(ds: Dataset) -> _Objection | None:
+def _projection(ds: Dataset) -> Verdict | None:
     position = header.text(ds, "ViewPosition").upper()
     if position and position not in FRONTAL_POSITIONS:
-        return _objection(ds, Refusal.NOT_FRONTAL, "ViewPosition")
+        return _refuse(ds, Refusal.NOT_FRONTAL, "ViewPosition")
     coded = set(header.code_values(ds, "ViewCodeSequence"))
     if not coded <= FRONTAL_CODES.keys():
-        return _Objection(Refusal.NOT_FRONTAL, f"ViewCodeSequence {min(coded)[:16]}")
+        return Verdict(refusal=Refusal.NOT_FRONTAL, detail=f"ViewCodeSequence {min(coded)[:16]}")
     if not _lies_frontal(ds):
-        return _objection(ds, Refusal.NOT_FRONTAL, "PatientOrientation")
+        return _refuse(ds, Refusal.NOT_FRONTAL, "PatientOrientation")
     described = header.text(ds, "SeriesDescription").upper().replace("_", " ")
     if not position and not coded and LATERAL_WORDS.search(described):
-        return _Objection(Refusal.NOT_FRONTAL, "SeriesDescription")
+        return Verdict(refusal=Refusal.NOT_FRONTAL, detail="SeriesDescription")
     return None
 
 
@@ -196,48 +194,48 @@ def _lies_frontal(ds: Dataset) -> bool:
     return row[0] in FRONTAL_ROW_STARTS and column[0] in FRONTAL_COLUMN_STARTS
 
 
-def _frames(ds: Dataset) -> _Objection | None:
+def _frames(ds: Dataset) -> Verdict | None:
     if header.text(ds, "NumberOfFrames") not in {"", "1"}:
-        return _objection(ds, Refusal.MULTI_FRAME, "NumberOfFrames")
+        return _refuse(ds, Refusal.MULTI_FRAME, "NumberOfFrames")
     return None
 
 
-def _greyscale(ds: Dataset) -> _Objection | None:
+def _greyscale(ds: Dataset) -> Verdict | None:
     if header.whole_number(ds, "SamplesPerPixel") != 1:
-        return _objection(ds, Refusal.NOT_GREYSCALE, "SamplesPerPixel")
+        return _refuse(ds, Refusal.NOT_GREYSCALE, "SamplesPerPixel")
     if header.text(ds, "PhotometricInterpretation").upper() not in GREYSCALE:
-        return _objection(ds, Refusal.NOT_GREYSCALE, "PhotometricInterpretation")
+        return _refuse(ds, Refusal.NOT_GREYSCALE, "PhotometricInterpretation")
     return None
 
 
-def _size(ds: Dataset) -> _Objection | None:
+def _size(ds: Dataset) -> Verdict | None:
     for keyword in ("Rows", "Columns"):
         side = header.whole_number(ds, keyword)
         if side is None or side < SHORTEST_SIDE_PIXELS:
-            return _objection(ds, Refusal.TOO_SMALL, keyword)
+            return _refuse(ds, Refusal.TOO_SMALL, keyword)
         if side > LONGEST_SIDE_PIXELS:
-            return _objection(ds, Refusal.TOO_LARGE, keyword)
+            return _refuse(ds, Refusal.TOO_LARGE, keyword)
     return None
 
 
-def _bits(ds: Dataset) -> _Objection | None:
+def _bits(ds: Dataset) -> Verdict | None:
     allocated = header.whole_number(ds, "BitsAllocated")
     stored = header.whole_number(ds, "BitsStored")
     if allocated not in BITS_ALLOCATED:
-        return _objection(ds, Refusal.PIXELS_UNREADABLE, "BitsAllocated")
+        return _refuse(ds, Refusal.PIXELS_UNREADABLE, "BitsAllocated")
     if stored is None or not FEWEST_BITS_STORED <= stored <= (allocated or 0):
-        return _objection(ds, Refusal.PIXELS_UNREADABLE, "BitsStored")
+        return _refuse(ds, Refusal.PIXELS_UNREADABLE, "BitsStored")
     return None
 
 
-def _pixels_present(ds: Dataset) -> _Objection | None:
+def _pixels_present(ds: Dataset) -> Verdict | None:
     if "PixelData" not in ds:
-        return _Objection(Refusal.PIXELS_UNREADABLE, "PixelData -")
+        return Verdict(refusal=Refusal.PIXELS_UNREADABLE, detail="PixelData -")
     return None
 
 
-# In the order of `Refusal`: the first objection is the one that is told.
-_CHECKS: tuple[Callable[[Dataset], _Objection | None], ...] = (
+# In the order of `Refusal`: the first that refuses is the one that is told.
+_CHECKS: tuple[Callable[[Dataset], Verdict | None], ...] = (
     _sop_class,
     _modality,
     _body_part,
@@ -250,9 +248,9 @@ _CHECKS: tuple[Callable[[Dataset], _Objection | None], ...] = (
 )
 
 
-def _objection(ds: Dataset, refusal: Refusal, keyword: str) -> _Objection:
+def _refuse(ds: Dataset, refusal: Refusal, keyword: str) -> Verdict:
     value = "\\".join(header.texts(ds, keyword))[:32]
-    return _Objection(refusal, f"{keyword} {value or '-'}")
+    return Verdict(refusal=refusal, detail=f"{keyword} {value or '-'}")
 
 
 def _statements(ds: Dataset, population: Population) -> tuple[Statement, ...]:

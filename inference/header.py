@@ -30,7 +30,7 @@ OLDEST_CREDIBLE_YEARS = 130
 
 
 def value_of(ds: Dataset, keyword: str) -> Any:  # pydicom values have no common type
-    """Value of an element, or None where it is absent, empty or malformed."""
+    """Return the value of an element, or None where it is absent, empty or malformed."""
     try:
         value = ds.get(keyword)
         return None if value is None or str(value).strip(" \0") == "" else value
@@ -39,7 +39,7 @@ def value_of(ds: Dataset, keyword: str) -> Any:  # pydicom values have no common
 
 
 def texts(ds: Dataset, keyword: str) -> tuple[str, ...]:
-    """Every non-empty value of an element as text, without padding."""
+    """Return every non-empty value of an element as text, without padding."""
     value = value_of(ds, keyword)
     if value is None or isinstance(value, bytes):
         return ()
@@ -49,12 +49,12 @@ def texts(ds: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def text(ds: Dataset, keyword: str) -> str:
-    """First non-empty value of an element as text; empty where there is none."""
+    """Return the first non-empty value of an element as text; empty where there is none."""
     return next(iter(texts(ds, keyword)), "")
 
 
 def whole_number(ds: Dataset, keyword: str) -> int | None:
-    """First value of an element as an integer, or None."""
+    """Return the first value of an element as an integer, or None."""
     try:
         return int(text(ds, keyword))
     except ValueError:
@@ -62,7 +62,7 @@ def whole_number(ds: Dataset, keyword: str) -> int | None:
 
 
 def items(ds: Dataset, keyword: str) -> tuple[Dataset, ...]:
-    """Items of a sequence; none where it is absent or malformed."""
+    """Return the items of a sequence; none where it is absent or malformed."""
     try:
         sequence = ds.get(keyword)
         return tuple(item for item in sequence or () if isinstance(item, Dataset))
@@ -71,12 +71,12 @@ def items(ds: Dataset, keyword: str) -> tuple[Dataset, ...]:
 
 
 def code_values(ds: Dataset, keyword: str) -> tuple[str, ...]:
-    """Code Values of a code sequence, whatever their scheme says."""
+    """Return the Code Values of a code sequence, whatever their scheme says."""
     return tuple(value for item in items(ds, keyword) if (value := text(item, "CodeValue")))
 
 
 def age_years(ds: Dataset) -> float | None:
-    """Age of the patient when the study was made, in years; None where it cannot be known.
+    """Return the patient's age when the study was made, in years; None where it is unknown.
 
     Patient's Age (0010,1010) stands before birth and study date: it is what was recorded then.
     """
@@ -102,7 +102,7 @@ def _date(value: str) -> date | None:
 
 
 def positive_numbers(ds: Dataset, keyword: str) -> tuple[float, ...]:
-    """Values of an element as numbers; none unless every one is finite and above zero."""
+    """Return the values of an element as numbers; none unless all are finite and above zero."""
     try:
         numbers = tuple(float(value) for value in texts(ds, keyword))
     except ValueError:

@@ -39,7 +39,7 @@ class Author:
 
 
 def model_identity(manifest: BundleManifest) -> ModelIdentity:
-    """Identity of the model in a bundle."""
+    """Identify the model in a bundle."""
     return ModelIdentity(
         name=manifest.name,
         version=manifest.version,
@@ -55,7 +55,7 @@ def author_of(
     device_serial_number: str = "",
     institution_name: str = "",
 ) -> Author:
-    """Author of the reports that a bundle's model makes.
+    """Name the author of the reports that a bundle's model makes.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def author_of(
 
 
 def software_version() -> str:
-    """Version of this program; "unreleased" when it runs from a checkout that is not installed."""
+    """Return the version of this program; "unreleased" when it is not installed."""
     try:
         return version("hilum")
     except PackageNotFoundError:

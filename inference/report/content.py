@@ -29,23 +29,23 @@ def container(
     relation: Relation | None = Relation.CONTAINS,
     template: str | None = None,
 ) -> ContainerContentItem:
-    """A container with its items; the root has no relation."""
+    """Make a container with its items; the root has no relation."""
     item = ContainerContentItem(name, template_id=template, relationship_type=relation)
-    item.ContentSequence = ContentSequence(content)
+    item.ContentSequence = ContentSequence(list(content))
     return item
 
 
 def code(
     name: CodedConcept, value: CodedConcept, *, relation: Relation = Relation.CONTAINS
 ) -> CodeContentItem:
-    """A coded statement."""
+    """Make a coded statement."""
     return CodeContentItem(name, value, relation)
 
 
 def text(
     name: CodedConcept, value: str, *, relation: Relation = Relation.CONTAINS
 ) -> TextContentItem:
-    """A statement in words."""
+    """Make a statement in words."""
     return TextContentItem(name, value, relation)
 
 
@@ -57,7 +57,7 @@ def number(
     relation: Relation = Relation.CONTAINS,
     inferred_from: Iterable[ContentItem] = (),
 ) -> NumContentItem:
-    """A measured value, with the images it was inferred from."""
+    """Make a measured value, with the images it was inferred from."""
     item = NumContentItem(name, value, unit, relationship_type=relation)
     children = list(inferred_from)
     if children:
@@ -68,7 +68,7 @@ def number(
 def image(
     name: CodedConcept, reference: ObjectReference, *, relation: Relation = Relation.CONTAINS
 ) -> ImageContentItem:
-    """A reference to an image."""
+    """Make a reference to an image."""
     return ImageContentItem(
         name,
         reference.sop_class_uid,
@@ -78,12 +78,12 @@ def image(
 
 
 def uid(name: CodedConcept, value: str, *, relation: Relation) -> UIDRefContentItem:
-    """A UID."""
+    """Make an item that holds a UID."""
     return UIDRefContentItem(name, value, relation)
 
 
 def with_children(item: ContentItem, children: Iterable[ContentItem]) -> ContentItem:
-    """The item with children below it; none leaves it without a Content Sequence."""
+    """Return the item with children below it; none leaves it without a Content Sequence."""
     content = list(children)
     if content:
         item.ContentSequence = ContentSequence(content)

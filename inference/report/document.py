@@ -133,9 +133,7 @@ def _add_equipment(ds: Dataset, author: Author) -> None:
 
 def _add_references(ds: Dataset, placement: Placement) -> None:
     """SR Document General (C.17.2): evidence, order, procedure, predecessor."""
-    ds.CurrentRequestedProcedureEvidenceSequence = hierarchy(
-        [*placement.received, *placement.made]
-    )
+    ds.CurrentRequestedProcedureEvidenceSequence = hierarchy([*placement.received, *placement.made])
     ds.ReferencedRequestSequence = [request(placement.source)]
     ds.PerformedProcedureCodeSequence = [codes.PLAIN_CHEST_RADIOGRAPHY]
     ds.ReferencedPerformedProcedureStepSequence = []

@@ -38,7 +38,7 @@ class ObjectReference:
 
 
 def reference_to(ds: Dataset) -> ObjectReference:
-    """Reference to a received object."""
+    """Refer to a received object."""
     return ObjectReference(
         key=InstanceKey(
             study_uid=ds.StudyInstanceUID,
@@ -50,7 +50,7 @@ def reference_to(ds: Dataset) -> ObjectReference:
 
 
 def bare_header(reference: ObjectReference, attributes: StudyAttributes) -> Dataset:
-    """Header of an object whose file cannot be read, from what was recorded on arrival."""
+    """Make the header of an object whose file cannot be read, from what was recorded on arrival."""
     ds = Dataset()
     ds.SOPClassUID = reference.sop_class_uid
     ds.SOPInstanceUID = reference.key.sop_instance_uid
@@ -68,7 +68,7 @@ def bare_header(reference: ObjectReference, attributes: StudyAttributes) -> Data
 
 
 def patient_and_study(ds: Dataset) -> Dataset:
-    """Patient and General Study modules of a received object (PS3.3 C.7.1.1, C.7.2.1), cleaned.
+    """Take over the Patient and General Study modules (PS3.3 C.7.1.1, C.7.2.1), cleaned.
 
     Every type 2 attribute is there, empty where the received object has no usable value.
     """
@@ -83,7 +83,7 @@ def patient_and_study(ds: Dataset) -> Dataset:
 
 
 def request(ds: Dataset) -> Dataset:
-    """The order that our object answers (PS3.3 Table C.17-2, Referenced Request Sequence)."""
+    """Name the order that our object answers (PS3.3 Table C.17-2, Referenced Request Sequence)."""
     attributes = next(iter(header.items(ds, "RequestAttributesSequence")), Dataset())
     order = Dataset()
     order.StudyInstanceUID = str(ds.StudyInstanceUID)
@@ -102,7 +102,7 @@ def request(ds: Dataset) -> Dataset:
 
 
 def hierarchy(references: Iterable[ObjectReference]) -> list[Dataset]:
-    """References as studies, series and objects (PS3.3 Table C.17-3, SOP Instance Reference)."""
+    """Order references by study and series (PS3.3 Table C.17-3, SOP Instance Reference)."""
 
     def study_of(reference: ObjectReference) -> str:
         return reference.key.study_uid
@@ -128,7 +128,7 @@ def _series(references: Sequence[ObjectReference]) -> list[Dataset]:
 
 
 def sop_reference(reference: ObjectReference) -> Dataset:
-    """Class and instance of an object (PS3.3 Table 10-11)."""
+    """Name class and instance of an object (PS3.3 Table 10-11)."""
     item = Dataset()
     item.ReferencedSOPClassUID = reference.sop_class_uid
     item.ReferencedSOPInstanceUID = reference.key.sop_instance_uid

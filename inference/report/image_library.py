@@ -62,6 +62,4 @@ def _spacing(ds: Dataset) -> Iterator[ContentItem]:
         yield number(
             codes.HORIZONTAL_PIXEL_SPACING, horizontal_mm, codes.MILLIMETER, relation=_CONTEXT
         )
-        yield number(
-            codes.VERTICAL_PIXEL_SPACING, vertical_mm, codes.MILLIMETER, relation=_CONTEXT
-        )
+        yield number(codes.VERTICAL_PIXEL_SPACING, vertical_mm, codes.MILLIMETER, relation=_CONTEXT)

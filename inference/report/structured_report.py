@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from highdicom.sr import RelationshipTypeValues as Relation
+from highdicom.sr.coding import CodedConcept
 from highdicom.sr.value_types import ContainerContentItem, ContentItem
 from pydicom.dataset import Dataset
 
@@ -71,7 +72,7 @@ def ai_result(
 
 
 def presence_of_study(images: Sequence[ReportedImage]) -> Presence:
-    """Present in any image is present; undetermined in any other is undetermined."""
+    """Combine the images: present in any is present; undetermined in any other is undetermined."""
     found = {reported.finding.presence for reported in images}
     for presence in (Presence.PRESENT, Presence.UNDETERMINED):
         if presence in found:
@@ -80,7 +81,7 @@ def presence_of_study(images: Sequence[ReportedImage]) -> Presence:
 
 
 def percentages(finding: Finding) -> tuple[str, str]:
-    """Probability and threshold in percent, rounded alike, with as few decimals as still agree.
+    """Write probability and threshold in percent, with as few decimals as still agree.
 
     49.96 % against a threshold of 50 % is not written as 50.0 %, which would look positive.
     """
@@ -93,7 +94,7 @@ def percentages(finding: Finding) -> tuple[str, str]:
 
 
 def summary(images: Sequence[ReportedImage], language: words.Language) -> str:
-    """The result in one or two sentences, for a reader who sees nothing else."""
+    """Tell the result in one or two sentences, for a reader who sees nothing else."""
     presence = words.PRESENCE[language][presence_of_study(images)]
     if len(images) == 1:
         return _sentence(words.SUMMARY[language], images[0].finding, language)
@@ -106,9 +107,7 @@ def summary(images: Sequence[ReportedImage], language: words.Language) -> str:
     )
 
 
-def _sentence(
-    template: str, finding: Finding, language: words.Language, *, number: int = 1
-) -> str:
+def _sentence(template: str, finding: Finding, language: words.Language, *, number: int = 1) -> str:
     probability, threshold = percentages(finding)
     presence = words.PRESENCE[language][finding.presence]
     return template.format(
@@ -140,10 +139,8 @@ def _group(position: int, reported: ReportedImage, author: Author) -> ContainerC
     return container(codes.MEASUREMENT_GROUP, content, template="1501")
 
 
-def _percentage(name: codes.CodedConcept, value: str, source: ObjectReference) -> ContentItem:
-    inferred_from = image(
-        codes.SOURCE_OF_MEASUREMENT, source, relation=Relation.INFERRED_FROM
-    )
+def _percentage(name: CodedConcept, value: str, source: ObjectReference) -> ContentItem:
+    inferred_from = image(codes.SOURCE_OF_MEASUREMENT, source, relation=Relation.INFERRED_FROM)
     return number(name, float(value), codes.PERCENT, inferred_from=[inferred_from])
 
 
