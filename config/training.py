@@ -70,11 +70,32 @@ class Recipe(_Frozen):
             epoch -= stage.epochs
         return self.stages[-1].size
 
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """The same recipe cut or stretched to so many epochs, all stages alike, none left out."""
+        share = epochs / self.epochs
+        lengths = [max(round(stage.epochs * share), 1) for stage in self.stages[:-1]]
+        while lengths and sum(lengths) >= epochs:
+            lengths.pop(0)  # too few epochs for all: the last sizes matter most
+        last = self.stages[-len(lengths) - 1 :]
+        counts = [*lengths, epochs - sum(lengths)]
+        stages = tuple(
+            Stage(epochs=n, size=stage.size) for n, stage in zip(counts, last, strict=True)
+        )
+        return self.model_copy(update={"stages": stages})
+
+
+class PublishSettings(_Frozen):
+    """How a bundle is calibrated."""
+
+    target_sensitivity: Annotated[float, Field(gt=0, le=1)]
+    averages_flip: bool
+
 
 class TrainingSettings(_Frozen):
     """The whole of training.yaml."""
 
     split_seed: int
+    publish: PublishSettings
     recipes: dict[str, Recipe]
 
 

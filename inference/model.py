@@ -1,132 +1,106 @@
-"""The network and the classifier made of it: model inputs in, calibrated probabilities out.
+"""The classifier: model inputs in, calibrated probabilities out.
 
 Imports torch; nothing that the web process imports may import this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
-from torch import nn
-from torchvision import models
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
-from inference.labels import NORMAL_INDEX
+from inference.bundle import VECTORS_FILE, WEIGHTS_FILE, BundleManifest, verify_bundle
+from inference.errors import BundleInvalid
+from inference.network import ARCHITECTURES, RadiographNet, build_network, pneumonia_logit
+from inference.preprocessing import PREPROCESSING_VERSION
 
-# Mean and spread of an equalised image: uniform on [0, 1].
-INPUT_MEAN = 0.5
-INPUT_SPREAD = 12**-0.5
-
-
-class RadiographNet(nn.Module):
-    """A torchvision trunk for one grey channel, average pooling, dropout and one linear layer.
-
-    One linear layer on pooled features is what class activation maps need, so VGG16 gets it too in
-    place of its three wide layers.
-    """
-
-    def __init__(self, trunk: nn.Module, width: int, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, outputs)
-
-    def features(self, batch: torch.Tensor) -> torch.Tensor:
-        """Last convolutional features, (N, width, rows, columns), of inputs in [0, 1]."""
-        features: torch.Tensor = self.trunk((batch - INPUT_MEAN) / INPUT_SPREAD)
-        return features
-
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """Class scores, (N, outputs), of last convolutional features."""
-        scores: torch.Tensor = self.head(self.dropout(features.mean(dim=(2, 3))))
-        return scores
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Class scores, (N, outputs), of inputs (N, 1, rows, columns) in [0, 1]."""
-        return self.logits(self.features(batch))
+__all__ = ["ARCHITECTURES", "Classifier", "Scores", "build_network", "load_classifier"]
 
 
-def pneumonia_logit(scores: torch.Tensor) -> torch.Tensor:
-    """Log odds of pneumonia, (N,), from class scores whose first class is normal."""
-    return scores[:, 1:].logsumexp(dim=1) - scores[:, NORMAL_INDEX]
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Probabilities of a batch and the last convolutional features they came from."""
+
+    probabilities: np.ndarray  # (N,), float64, P(pneumonia)
+    features: np.ndarray  # (N, width, rows, columns), float32, of the images as given
 
 
-def build_network(
-    architecture: str, *, outputs: int = 3, dropout: float = 0.5, pretrained: bool = False
-) -> RadiographNet:
-    """Build a network by its torchvision name.
+class Classifier:
+    """A network with its calibration; safe to call from one thread at a time."""
 
-    The first convolution takes one channel; its weights are the sum over the colour channels, which
-    for a grey image repeated three times computes the same at a third of the work.
+    def __init__(
+        self, network: RadiographNet, manifest: BundleManifest, device: torch.device
+    ) -> None:
+        self.manifest = manifest
+        self.device = device
+        self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
-    Parameters
-    ----------
-    architecture
-        One of `ARCHITECTURES`.
-    pretrained
-        Fetch torchvision's ImageNet weights for the trunk.
+    def probabilities(self, batch: torch.Tensor) -> np.ndarray:
+        """Calibrated probability of pneumonia, (N,), of model inputs (N, 1, 224, 224) in [0, 1]."""
+        return self.features_and_probabilities(batch).probabilities
+
+    @torch.inference_mode()
+    def features_and_probabilities(self, batch: torch.Tensor) -> Scores:
+        """Probabilities and the features that a class activation map weighs."""
+        batch = batch.to(self.device, torch.float32, memory_format=torch.channels_last)
+        features = self.network.features(batch)
+        logits = pneumonia_logit(self.network.logits(features))
+        if self.manifest.averages_flip:
+            logits = (logits + pneumonia_logit(self.network(batch.flip(3)))) / 2
+        calibrated = torch.sigmoid(logits.double() / self.manifest.calibration_temperature)
+        return Scores(probabilities=calibrated.cpu().numpy(), features=features.cpu().numpy())
+
+    @property
+    def pneumonia_weights(self) -> np.ndarray:
+        """Weight of each feature for pneumonia against normal, (width,), for activation maps."""
+        weights = self.network.head.weight.detach()
+        return (weights[1:].mean(dim=0) - weights[0]).cpu().numpy()
+
+
+def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
+    """Verify a bundle and make it ready to score.
 
     Raises
     ------
-    KeyError
-        The name is none of `ARCHITECTURES`.
+    BundleInvalid
+        The bundle's bytes differ from its manifest, or it is made for other code than this.
     """
-    builder, trunk_of = ARCHITECTURES[architecture]
-    donor = builder(weights="DEFAULT" if pretrained else None)
-    trunk, width = trunk_of(donor)
-    _take_one_channel(trunk)
-    return RadiographNet(trunk, width, outputs, dropout)
+    manifest = verify_bundle(folder)
+    if manifest.preprocessing_version != PREPROCESSING_VERSION:
+        raise BundleInvalid(
+            f"{folder}: made for preprocessing {manifest.preprocessing_version}, "
+            f"this is {PREPROCESSING_VERSION}"
+        )
+    if manifest.architecture not in ARCHITECTURES:
+        raise BundleInvalid(f"{folder}: unknown architecture {manifest.architecture}")
+    network = build_network(manifest.architecture, outputs=len(manifest.labels))
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except (SafetensorError, RuntimeError) as error:
+        raise BundleInvalid(f"{folder / WEIGHTS_FILE}: not weights of this network") from error
+    return Classifier(network, manifest, torch.device(device))
 
 
-def _take_one_channel(trunk: nn.Module) -> None:
-    for parent in trunk.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, nn.Conv2d) and child.in_channels == 3:
-                setattr(parent, name, _grey(child))
-                return
+def largest_vector_difference(classifier: Classifier, folder: Path) -> float:
+    """Score the bundle's test vectors and return the largest difference from what it promises."""
+    vectors = load_file(folder / VECTORS_FILE)
+    probabilities = classifier.probabilities(vectors["images"].float() / 255.0)
+    return float(np.abs(probabilities - vectors["probabilities"].numpy()).max())
 
 
-def _grey(colour: nn.Conv2d) -> nn.Conv2d:
-    size, stride, padding = colour.kernel_size, colour.stride, colour.padding
-    grey = nn.Conv2d(
-        1,
-        colour.out_channels,
-        (size[0], size[1]),
-        (stride[0], stride[1]),
-        padding if isinstance(padding, str) else (padding[0], padding[1]),
-        bias=colour.bias is not None,
-    )
-    with torch.no_grad():
-        grey.weight.copy_(colour.weight.sum(dim=1, keepdim=True))
-        if colour.bias is not None and grey.bias is not None:
-            grey.bias.copy_(colour.bias)
-    return grey
+def verify_vectors(classifier: Classifier, folder: Path) -> float:
+    """Check that this machine computes what the publisher's did.
 
-
-def _resnet_trunk(donor: Any) -> tuple[nn.Module, int]:  # torchvision models share no base class
-    stages = (donor.layer1, donor.layer2, donor.layer3, donor.layer4)
-    trunk = nn.Sequential(donor.conv1, donor.bn1, donor.relu, donor.maxpool, *stages)
-    return trunk, donor.fc.in_features
-
-
-def _densenet_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
-    return nn.Sequential(donor.features, nn.ReLU(inplace=True)), donor.classifier.in_features
-
-
-def _vgg_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
-    return donor.features, 512  # channels of VGG16's last block
-
-
-def _mobilenet_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
-    return donor.features, donor.last_channel
-
-
-TrunkOf = Callable[[Any], tuple[nn.Module, int]]
-ARCHITECTURES: dict[str, tuple[Callable[..., nn.Module], TrunkOf]] = {
-    "resnet18": (models.resnet18, _resnet_trunk),
-    "resnet34": (models.resnet34, _resnet_trunk),
-    "densenet121": (models.densenet121, _densenet_trunk),
-    "vgg16": (models.vgg16, _vgg_trunk),
-    "mobilenet_v2": (models.mobilenet_v2, _mobilenet_trunk),
-}
+    Raises
+    ------
+    BundleInvalid
+        A probability differs by more than the manifest allows.
+    """
+    difference = largest_vector_difference(classifier, folder)
+    if not difference <= classifier.manifest.vector_tolerance:
+        raise BundleInvalid(f"{folder}: a test vector is off by {difference:.4f}")
+    return difference

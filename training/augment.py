@@ -101,7 +101,9 @@ def _tone(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tenso
     curve = functional.interpolate(
         heights[:, None], size=GREY_LEVELS, mode="linear", align_corners=True
     )[:, 0]
-    curve = torch.where(levels > 0, curve.clamp(min=1e-6), 0.0) ** draw.factor(limits.gamma)[:, None]
+    curve = (
+        torch.where(levels > 0, curve.clamp(min=1e-6), 0.0) ** draw.factor(limits.gamma)[:, None]
+    )
     contrast = 1 + draw.uniform(-limits.contrast_fraction, limits.contrast_fraction)[:, None]
     brightness = draw.uniform(-limits.contrast_fraction, limits.contrast_fraction)[:, None] / 2
     curve = (curve - 0.5) * contrast + 0.5 + brightness

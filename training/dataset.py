@@ -1,7 +1,8 @@
 """The prepared set: every image once through the serving code, as bytes in one array in memory."""
 
+import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,13 +12,21 @@ import torch
 from inference.errors import InferenceError
 from inference.pixels import read_raster
 from inference.preprocessing import PREPROCESSING_VERSION, to_model_input
+from training.disk import write_file
 from training.errors import RunUnusable, UnreadableImage
-from training.kaggle import LabelledImage, data_sha256, duplicate_groups, read_folder
+from training.kaggle import (
+    OFFICIAL_SPLITS,
+    LabelledImage,
+    data_sha256,
+    duplicate_groups,
+    read_folder,
+)
 from training.split import fold_of_each
 
 ARRAY_FILE = "images.npy"
 RECORD_FILE = "prepared.json"
 VALIDATION_FOLD = 0
+NO_FOLD = -1  # of an image of the official test split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,19 +100,28 @@ def prepare(
     folder: Path,
     *,
     seed: int,
+    splits: Collection[str] = OFFICIAL_SPLITS,
     to_bytes: Callable[[LabelledImage], np.ndarray] = raster_to_bytes,
-    progress: Callable[[Sequence[LabelledImage]], Sequence[LabelledImage]] = lambda images: images,
+    progress: Callable[[list[LabelledImage]], Iterable[LabelledImage]] = iter,
 ) -> PreparedSet:
-    """Read a Kaggle folder, split it by patient and preprocess every image."""
+    """Read a Kaggle folder, split it by patient and preprocess the images of the given splits.
+
+    Raises
+    ------
+    UnknownLayout, EmptyClass, UnreadableImage
+        Each names the folder or file.
+    """
     images = read_folder(folder)
     train = [image for image in images if image.split == "train"]
-    folds = iter(fold_of_each(train, seed=seed))
-    examples = [_example(image, next(folds) if image.split == "train" else -1) for image in images]
+    folds = dict(zip((i.path for i in train), fold_of_each(train, seed=seed), strict=True))
+    wanted = [image for image in images if image.split in splits]
     return PreparedSet(
-        examples=tuple(examples),
-        images=np.stack([to_bytes(image) for image in progress(images)]),
+        examples=tuple(_example(image, folds.get(image.path, NO_FOLD)) for image in wanted),
+        images=np.stack([to_bytes(image) for image in progress(wanted)]),
         data_sha256=data_sha256(train),
-        duplicates=tuple(tuple(i.name for i in group) for group in duplicate_groups(images)),
+        duplicates=tuple(
+            tuple(f"{i.split}/{i.name}" for i in group) for group in duplicate_groups(images)
+        ),
     )
 
 
@@ -120,16 +138,37 @@ def _example(image: LabelledImage, fold: int) -> Example:
 
 
 def save(prepared: PreparedSet, folder: Path) -> None:
-    """Write the set; the record goes last, so that a folder with a record is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / ARRAY_FILE, prepared.images, allow_pickle=False)
+    """Write the set; the record goes last, so that a folder with a record is whole.
+
+    Raises
+    ------
+    OutOfSpace
+        The disk is full.
+    """
+    header = io.BytesIO()
+    images = np.ascontiguousarray(prepared.images)
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(images))
+    write_file(folder / ARRAY_FILE, header.getbuffer(), images.data)
     record = {
         "preprocessing_version": PREPROCESSING_VERSION,
         "data_sha256": prepared.data_sha256,
         "duplicates": prepared.duplicates,
         "examples": [asdict(example) for example in prepared.examples],
     }
-    (folder / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_file(folder / RECORD_FILE, f"{json.dumps(record, indent=1)}\n".encode())
+
+
+def open_data(
+    folder: Path,
+    *,
+    seed: int,
+    splits: Collection[str] = OFFICIAL_SPLITS,
+    progress: Callable[[list[LabelledImage]], Iterable[LabelledImage]] = iter,
+) -> PreparedSet:
+    """Take a folder that `prepare` wrote, or a raw one in the Kaggle layout."""
+    if (folder / RECORD_FILE).exists():
+        return load(folder)
+    return prepare(folder, seed=seed, splits=splits, progress=progress)
 
 
 def load(folder: Path) -> PreparedSet:

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,18 @@ from torch.nn import functional
 
 from config.training import Recipe
 from inference.labels import NORMAL_INDEX
-from inference.model import RadiographNet, build_network
+from inference.network import RadiographNet, build_network
 from training.augment import augment
 from training.dataset import Part, PreparedSet
+from training.errors import PretrainedUnreachable, RunUnusable
 from training.run import EpochFigures, Progress, open_run, restore_progress, save_progress
 from training.scores import score
+
+SMALLEST_PART = 8  # images of a limited validation part
+
+
+Batch = tuple[torch.Tensor, torch.Generator]  # rows of the training images, and what draws them
+StepBar = Callable[[Iterable[Batch], int, int], Iterable[Batch]]  # batches, epoch, their count
 
 
 def fit(
@@ -31,6 +38,7 @@ def fit(
     resume: bool = False,
     pretrained: bool = False,
     report: Callable[[EpochFigures], None] = lambda figures: None,
+    step_bar: StepBar = lambda batches, epoch, count: batches,
 ) -> list[EpochFigures]:
     """Train by a recipe and leave the averaged weights in `run`.
 
@@ -42,25 +50,25 @@ def fit(
     ------
     RunUnusable
         `resume` with another recipe or other data than the run was started with.
+    PretrainedUnreachable
+        The pretrained weights cannot be fetched.
+    OutOfSpace
+        A checkpoint cannot be written; the one before it is still whole.
     """
-    run.mkdir(parents=True, exist_ok=True)
     train, validation = prepared.part("train"), prepared.part("validation")
     if limit is not None:
-        train, validation = train.first(limit), validation.first(max(limit // 4, 8))
-    torch.manual_seed(recipe.seed)
-    network = build_network(
-        recipe.architecture, outputs=recipe.classes, dropout=recipe.dropout, pretrained=pretrained
-    ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch stubs lack this form
+        train, validation = train.first(limit), validation.first(max(limit // 4, SMALLEST_PART))
+    open_run(run, recipe, prepared, limit=limit, resume=resume)
+    network = _new_network(recipe, pretrained=pretrained).to(device)
     progress = Progress(
         network=network,
         averaged=copy.deepcopy(network).eval(),
         optimizer=_optimizer(network, recipe),
         history=[],
     )
-    open_run(run, recipe, prepared, limit=limit, resume=resume)
     if resume:
         restore_progress(progress, run, device)
-    trainer = _Trainer(recipe, train, validation, device)
+    trainer = _Trainer(recipe, train, validation, device, step_bar)
     while progress.epoch < recipe.epochs:
         progress.history.append(trainer.epoch(progress))
         save_progress(progress, run)
@@ -68,13 +76,36 @@ def fit(
     return progress.history
 
 
+def _new_network(recipe: Recipe, *, pretrained: bool) -> RadiographNet:
+    torch.manual_seed(recipe.seed)
+    try:
+        network = build_network(
+            recipe.architecture,
+            outputs=recipe.classes,
+            dropout=recipe.dropout,
+            pretrained=pretrained,
+        )
+    except KeyError as error:
+        raise RunUnusable(f"recipe: unknown architecture {recipe.architecture}") from error
+    except OSError as error:  # URLError is one
+        raise PretrainedUnreachable(f"pretrained {recipe.architecture}: {error}") from error
+    channels_last: RadiographNet = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+    return channels_last
+
+
 class _Trainer:
     """Holds what does not change during a run."""
 
     def __init__(
-        self, recipe: Recipe, train: Part, validation: Part, device: torch.device
+        self,
+        recipe: Recipe,
+        train: Part,
+        validation: Part,
+        device: torch.device,
+        step_bar: StepBar,
     ) -> None:
         self.recipe, self.device, self.validation = recipe, device, validation
+        self.step_bar = step_bar
         self.images = train.images.to(device)
         self.classes = _outputs(train.classes, recipe.classes).to(device)
         counts = torch.bincount(self.classes.cpu(), minlength=recipe.classes).float()
@@ -93,7 +124,9 @@ class _Trainer:
         torch.manual_seed(seed)  # dropout
         progress.network.train()
         losses, hits, loading = [], [], 0.0
-        for rows, generator in self._batches(seed):
+        for rows, generator in self.step_bar(
+            self._batches(seed), progress.epoch, self.steps_per_epoch
+        ):
             fetched = time.perf_counter()
             batch, targets, classes = self._draw(rows, size, generator)
             loading += time.perf_counter() - fetched
@@ -113,7 +146,7 @@ class _Trainer:
             seconds=seconds,
         )
 
-    def _batches(self, seed: int) -> Iterator[tuple[torch.Tensor, torch.Generator]]:
+    def _batches(self, seed: int) -> Iterator[Batch]:
         """Rows drawn so that every class is seen equally often (WeightedRandomSampler)."""
         sampler = torch.Generator().manual_seed(seed)
         count = self.steps_per_epoch * self.recipe.batch_size

@@ -40,8 +40,11 @@ class LabelledImage:
 def find_root(folder: Path) -> Path:
     """The folder that holds `train` and `test`, which downloads often nest once or twice."""
     for candidate in (folder, folder / "chest_xray", folder / "chest_xray" / "chest_xray"):
-        if all((candidate / split / name).is_dir() for split in OFFICIAL_SPLITS
-               for name in CLASS_FOLDERS):
+        if all(
+            (candidate / split / name).is_dir()
+            for split in OFFICIAL_SPLITS
+            for name in CLASS_FOLDERS
+        ):
             return candidate
     raise UnknownLayout(
         f"{folder}: expected train/ and test/, each with NORMAL/ and PNEUMONIA/ (the Kaggle layout)"

@@ -1,18 +1,19 @@
 """A run folder: what was trained on what, its history, and the checkpoint it continues from."""
 
+import io
 import json
-import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 
 from config.training import Recipe
-from inference.model import RadiographNet
+from inference.network import RadiographNet, build_network
 from inference.preprocessing import PREPROCESSING_VERSION
 from training.dataset import PreparedSet
+from training.disk import write_file
 from training.errors import RunUnusable
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -77,29 +78,31 @@ def open_run(
             raise RunUnusable(f"{path}: begun with another recipe, limit or data; cannot resume")
         return
     run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_file(path, f"{json.dumps(record, indent=1)}\n".encode())
 
 
 def save_progress(progress: Progress, run: Path) -> None:
-    """Write the checkpoint and the history; the old checkpoint stays until the new one is whole."""
+    """Write the checkpoint and the history; the old checkpoint stays until the new one is whole.
+
+    Raises
+    ------
+    OutOfSpace
+        The disk is full.
+    """
+    history = [asdict(figures) for figures in progress.history]
     state = {
         "network": progress.network.state_dict(),
         "averaged": progress.averaged.state_dict(),
         "optimizer": progress.optimizer.state_dict(),
         "step": progress.step,
-        "history": [asdict(figures) for figures in progress.history],
+        "history": history,
     }
-    _replace(run / CHECKPOINT_FILE, lambda path: torch.save(state, path))
-    weights = {n: v.contiguous() for n, v in progress.averaged.state_dict().items()}
-    _replace(run / WEIGHTS_FILE, lambda path: save_file(weights, path))
-    text = json.dumps(state["history"], indent=1) + "\n"
-    _replace(run / HISTORY_FILE, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    write(unfinished)
-    os.replace(unfinished, path)
+    checkpoint = io.BytesIO()
+    torch.save(state, checkpoint)
+    write_file(run / CHECKPOINT_FILE, checkpoint.getbuffer())
+    weights = {name: v.cpu().contiguous() for name, v in progress.averaged.state_dict().items()}
+    write_file(run / WEIGHTS_FILE, to_safetensors(weights))
+    write_file(run / HISTORY_FILE, f"{json.dumps(history, indent=1)}\n".encode())
 
 
 def restore_progress(progress: Progress, run: Path, device: torch.device) -> None:
@@ -113,3 +116,39 @@ def restore_progress(progress: Progress, run: Path, device: torch.device) -> Non
     progress.optimizer.load_state_dict(state["optimizer"])
     progress.step = state["step"]
     progress.history = [EpochFigures(**figures) for figures in state["history"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A trained network with what it was trained by and on."""
+
+    network: RadiographNet
+    recipe: Recipe
+    data_sha256: str
+    history: tuple[EpochFigures, ...]
+
+
+def load_run(run: Path) -> FinishedRun:
+    """Read the averaged weights of a run, finished or not.
+
+    Raises
+    ------
+    RunUnusable
+        The folder holds no run, no whole epoch, or one of another preprocessing version.
+    """
+    try:
+        record = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
+        history = json.loads((run / HISTORY_FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunUnusable(f"{run}: no whole epoch of a run here ({error.strerror})") from error
+    if record["preprocessing_version"] != PREPROCESSING_VERSION:
+        raise RunUnusable(f"{run}: trained with preprocessing {record['preprocessing_version']}")
+    recipe = Recipe.model_validate(record["recipe"])
+    network = build_network(recipe.architecture, outputs=recipe.classes)
+    network.load_state_dict(load_file(run / WEIGHTS_FILE))
+    return FinishedRun(
+        network=network.eval().to(memory_format=torch.channels_last),  # type: ignore[call-overload]  # missing in torch's stubs
+        recipe=recipe,
+        data_sha256=record["data_sha256"],
+        history=tuple(EpochFigures(**figures) for figures in history),
+    )

@@ -1,12 +1,11 @@
 """Runs a network over prepared images; no labels, no figures."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch.nn import functional
 
-from inference.model import RadiographNet, pneumonia_logit
+from inference.network import RadiographNet, pneumonia_logit
+from training.shift import Change, unchanged
 
 SCORING_BATCH = 64
 
@@ -18,7 +17,9 @@ def score(
     *,
     size: int,
     device: torch.device,
-    change: Callable[[torch.Tensor], torch.Tensor] = lambda batch: batch,
+    change: Change = unchanged,
+    averages_flip: bool = False,
+    full_precision: bool = False,
 ) -> np.ndarray:
     """Log odds of pneumonia for prepared images.
 
@@ -30,6 +31,8 @@ def score(
         Images are reduced to this many pixels per side first.
     change
         Applied to each batch, float32 (n, 1, 224, 224) in [0, 1], before it is reduced.
+    averages_flip
+        Score the mirrored images too and return the mean.
 
     Returns
     -------
@@ -41,9 +44,13 @@ def score(
     for rows in images.split(SCORING_BATCH):
         batch = change(rows[:, None].float() / 255.0)
         if batch.shape[-1] != size:
-            batch = functional.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
+            batch = functional.interpolate(
+                batch, size=(size, size), mode="bilinear", antialias=True
+            )
         batch = batch.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            scores = network(batch)
-        logits.append(pneumonia_logit(scores.float()).cpu())
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=not full_precision):
+            scores = pneumonia_logit(network(batch).float())
+            if averages_flip:
+                scores = (scores + pneumonia_logit(network(batch.flip(3)).float())) / 2
+        logits.append(scores.cpu())
     return torch.cat(logits).double().numpy()

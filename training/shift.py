@@ -15,6 +15,11 @@ from training.augment import blur
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
+def unchanged(batch: torch.Tensor) -> torch.Tensor:
+    """The batch as it is."""
+    return batch
+
+
 def _resample(batch: torch.Tensor, across: float, down: float, shift: float = 0.0) -> torch.Tensor:
     rows = torch.tensor([[across, 0.0, shift], [0.0, down, -shift]])
     grid = functional.affine_grid(

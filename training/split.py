@@ -23,7 +23,9 @@ def fold_of_each(images: Sequence[LabelledImage], *, seed: int, folds: int = FOL
         by_class.setdefault(group_images[0].class_index, []).append(group)
     fold_of_group: dict[str, int] = {}
     for class_groups in by_class.values():
-        ordered = sorted(class_groups, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest())
+        ordered = sorted(
+            class_groups, key=lambda g: hashlib.sha256(f"{seed}:{g}".encode()).digest()
+        )
         fold_of_group |= {group: place % folds for place, group in enumerate(ordered)}
     return [fold_of_group[group] for group in groups]
 
