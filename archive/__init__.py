@@ -1,0 +1,1 @@
+"""Everything received, decided, sent and reviewed; the only place where the processes meet."""

@@ -1,0 +1,198 @@
+"""The only disk I/O: objects are written whole and durable, read back checked, never changed.
+
+Durable means: written to a temporary file in the same file system, fsync, rename, fsync of the
+folder (and of a folder that was made on the way). Paths are computed here from checked UIDs and
+never taken from a peer.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from archive.errors import ArchiveUnavailable, FileDamaged, FileMissing, StorageFull, UidInvalid
+from archive.records import FileKey, InstanceKey
+
+INCOMING = "incoming"
+RECEIVED = "received"
+CONFLICTS = "conflicts"
+REPORTS = "reports"
+UPLOADS = "uploads"
+
+# PS3.5 section 9.1: components of digits without leading zeros, at most 64 characters.
+_UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+
+
+def sha256_of(content: bytes) -> str:
+    """Hexadecimal SHA-256 of `content`."""
+    return sha256(content).hexdigest()
+
+
+def check_uid(uid: str) -> str:
+    """Return `uid` if PS3.5 section 9.1 permits it.
+
+    Raises
+    ------
+    UidInvalid
+        For anything else; the text is not repeated, it came from outside.
+    """
+    if not _UID.fullmatch(uid):
+        raise UidInvalid("a UID has 1 to 64 digits and dots, no component with a leading zero")
+    return uid
+
+
+class FileStore:
+    """A local folder that keeps received objects, reports and uploads.
+
+    Parameters
+    ----------
+    root
+        The folder; made when absent.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        with _translated():
+            for name in (INCOMING, RECEIVED, CONFLICTS, REPORTS, UPLOADS):
+                (self._root / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def incoming(self) -> Path:
+        """The folder for files on their way in; the same file system as where they go."""
+        return self._root / INCOMING
+
+    def new_temporary_file(self) -> Path:
+        """Return a path inside `incoming` at which nothing stands yet."""
+        return self.incoming / f"{uuid.uuid4().hex}.part"
+
+    def keep_received(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+        """Move a received file to its place, durable on return.
+
+        The place depends on the content, so that another object under the same UID can never
+        take it. Repeating it for the same object replaces the file by its equal.
+        """
+        return self._keep(temporary, _place(RECEIVED, key, data_set_sha256))
+
+    def keep_conflict(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+        """Keep a file apart whose UID already stands for another object, durable on return."""
+        return self._keep(temporary, _place(CONFLICTS, key, data_set_sha256))
+
+    def write_report(self, key: InstanceKey, content: bytes) -> FileKey:
+        """Write an object that we made, durable on return; a repeat replaces it."""
+        return self._write(_place(REPORTS, key, ""), content)
+
+    def write_upload(self, content: bytes) -> FileKey:
+        """Write a file that belongs to no study, durable on return."""
+        return self._write(Path(UPLOADS) / uuid.uuid4().hex, content)
+
+    def read(self, file_key: FileKey, *, sha256: str | None = None) -> bytes:
+        """Return a file's bytes.
+
+        Raises
+        ------
+        FileMissing
+            There is no such file.
+        FileDamaged
+            Its SHA-256 is not `sha256`.
+        """
+        try:
+            with _translated():
+                content = self.path_of(file_key).read_bytes()
+        except FileNotFoundError:
+            raise FileMissing("a recorded file is not in the store") from None
+        if sha256 is not None and sha256_of(content) != sha256:
+            raise FileDamaged("a stored file no longer has its recorded SHA-256")
+        return content
+
+    def path_of(self, file_key: FileKey) -> Path:
+        """Return where a file stands; refuses keys that lead out of the store."""
+        path = (self._root / file_key).resolve()
+        if not path.is_relative_to(self._root):
+            raise FileMissing("a file key leads out of the store")
+        return path
+
+    def delete(self, file_key: FileKey) -> None:
+        """Remove a file; does nothing when it is already gone."""
+        with _translated():
+            self.path_of(file_key).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """Bytes that may still be written."""
+        with _translated():
+            return shutil.disk_usage(self._root).free
+
+    def list_keys(self, folder: str) -> Iterator[FileKey]:
+        """Yield the keys of all files below one of the store's folders."""
+        for path in (self._root / folder).rglob("*"):
+            if path.is_file():
+                yield FileKey(str(path.relative_to(self._root)))
+
+    def _keep(self, temporary: Path, place: Path) -> FileKey:
+        target = self._root / place
+        with _translated():
+            _sync_file(temporary)
+            _make_folder(target.parent)
+            temporary.rename(target)
+            _sync_folder(target.parent)
+        return FileKey(str(place))
+
+    def _write(self, place: Path, content: bytes) -> FileKey:
+        temporary = self.new_temporary_file()
+        try:
+            with _translated(), temporary.open("xb") as file:
+                file.write(content)
+            return self._keep(temporary, place)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _place(folder: str, key: InstanceKey, data_set_sha256: str) -> Path:
+    study = check_uid(key.study_uid)
+    name = check_uid(key.sop_instance_uid)
+    check_uid(key.series_uid)
+    if data_set_sha256:
+        name = f"{name}-{data_set_sha256[:16]}"
+    # One level of 256 folders keeps every folder small with millions of studies.
+    return Path(folder) / sha256(study.encode()).hexdigest()[:2] / study / f"{name}.dcm"
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` and make its entry in its parent durable, all the way up to one that stood."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+    _sync_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else "unknown"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"file store: {words}") from error
+        raise ArchiveUnavailable(f"file store: {words}") from error

@@ -1,0 +1,1 @@
+"""How an older database comes to the tables of schema.py."""

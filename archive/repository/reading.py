@@ -1,0 +1,145 @@
+"""What pages and commands read: studies, one study with everything, deliveries."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from archive.errors import NotFound
+from archive.records import (
+    Delivery,
+    DeliveryState,
+    Study,
+    StudyDetail,
+    StudyState,
+    StudyUid,
+)
+from archive.repository.rows import delivery_of, instance_of, report_of, study_of
+from archive.repository.transactions import Transactions
+from archive.repository.working import results_of
+from archive.schema import deliveries, instances, reports, studies
+
+
+class ReadingRows(Transactions):
+    """Views of the archive; nothing here changes it."""
+
+    def studies(
+        self, *, limit: int, before: str | None = None, state: StudyState | None = None
+    ) -> tuple[tuple[Study, ...], str | None]:
+        """Return studies, the newest first, and the cursor of the next page if there is one.
+
+        Raises
+        ------
+        NotFound
+            `before` is no cursor of ours.
+        """
+        statement = _studies_with_counts()
+        if state is not None:
+            statement = statement.where(studies.c.state == state)
+        if before is not None:
+            moment, uid = _read_cursor(before)
+            statement = statement.where(
+                or_(
+                    studies.c.first_received_at < moment,
+                    and_(studies.c.first_received_at == moment, studies.c.study_uid < uid),
+                )
+            )
+        statement = statement.order_by(
+            studies.c.first_received_at.desc(), studies.c.study_uid.desc()
+        ).limit(limit + 1)
+        with self._reading() as connection:
+            found = [study_of(row) for row in connection.execute(statement)]
+        page = tuple(found[:limit])
+        return page, _cursor_after(page[-1]) if len(found) > limit else None
+
+    def study(self, study_uid: StudyUid) -> StudyDetail:
+        """Return one study with all that belongs to it.
+
+        Raises
+        ------
+        NotFound
+            There is no such study.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                _studies_with_counts().where(studies.c.study_uid == study_uid)
+            ).one_or_none()
+            if row is None:
+                raise NotFound("no such study")
+            return StudyDetail(
+                study=study_of(row),
+                instances=tuple(
+                    instance_of(one)
+                    for one in connection.execute(
+                        select(instances)
+                        .where(instances.c.study_uid == study_uid)
+                        .order_by(instances.c.received_at, instances.c.sop_instance_uid)
+                    )
+                ),
+                results=results_of(connection, study_uid),
+                reports=tuple(
+                    report_of(one)
+                    for one in connection.execute(
+                        select(reports)
+                        .where(reports.c.study_uid == study_uid)
+                        .order_by(reports.c.made_at, reports.c.sop_instance_uid)
+                    )
+                ),
+                deliveries=tuple(
+                    delivery_of(one)
+                    for one in connection.execute(
+                        _deliveries_with_reports()
+                        .where(deliveries.c.study_uid == study_uid)
+                        .order_by(deliveries.c.delivery_id)
+                    )
+                ),
+            )
+
+    def deliveries(
+        self,
+        *,
+        state: DeliveryState | None = None,
+        destination: str | None = None,
+        limit: int = 200,
+    ) -> tuple[Delivery, ...]:
+        """Return deliveries, the newest first."""
+        statement = _deliveries_with_reports()
+        if state is not None:
+            statement = statement.where(deliveries.c.state == state)
+        if destination is not None:
+            statement = statement.where(deliveries.c.destination == destination)
+        statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
+        with self._reading() as connection:
+            return tuple(delivery_of(row) for row in connection.execute(statement))
+
+
+def _studies_with_counts() -> Select[Any]:
+    count = (
+        select(func.count())
+        .where(instances.c.study_uid == studies.c.study_uid)
+        .correlate(studies)
+        .scalar_subquery()
+    )
+    return select(studies, count.label("instance_count"))
+
+
+def _deliveries_with_reports() -> Select[Any]:
+    return select(deliveries, reports.c.sop_class_uid, reports.c.kind).join(
+        reports, reports.c.sop_instance_uid == deliveries.c.sop_instance_uid
+    )
+
+
+def _cursor_after(study: Study) -> str:
+    text = f"{study.first_received_at.timestamp():.6f} {study.study_uid}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        moment, _, uid = base64.urlsafe_b64decode(padded).decode("ascii").partition(" ")
+        return datetime.fromtimestamp(float(moment), UTC), uid
+    except (ValueError, binascii.Error, OverflowError, OSError):
+        raise NotFound("no such page") from None

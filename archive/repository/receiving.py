@@ -1,0 +1,202 @@
+"""What the node writes: instances as they arrive, and studies as they become complete."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from archive.records import Arrival, Recorded, StudyState, StudyUid
+from archive.repository.transactions import Transactions, database_now, insert_if_absent
+from archive.schema import conflicts, instances, studies
+from archive.workflow import studies_that_may_become
+
+
+class ReceivingRows(Transactions):
+    """Instances and the completeness of their studies."""
+
+    def record_instance(self, arrival: Arrival) -> Recorded:
+        """Record an instance whose bytes are durable; safe to repeat.
+
+        A new instance takes its study back to RECEIVING whatever its state was: a worker that
+        holds the study loses it, and a study already reported gets a further result.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            Nothing was recorded; the sender must not hear success.
+        """
+        try:
+            with self._writing() as connection:
+                return self._record(connection, arrival)
+        except _OtherObject:
+            return Recorded.CONFLICT
+
+    def record_conflict(self, arrival: Arrival) -> None:
+        """List a file that was kept apart because its UID stands for another object."""
+        with self._writing() as connection:
+            row = {
+                "sop_instance_uid": arrival.key.sop_instance_uid,
+                "study_uid": arrival.key.study_uid,
+                "file_key": arrival.file_key,
+                "data_set_sha256": arrival.data_set_sha256,
+                "calling_ae_title": arrival.calling_ae_title,
+                "received_at": database_now(connection),
+            }
+            insert_if_absent(connection, conflicts, row)
+
+    def instance_data_set_sha256(self, sop_instance_uid: str) -> str | None:
+        """Return the digest of the data set recorded under a UID, or None."""
+        with self._reading() as connection:
+            return connection.execute(
+                select(instances.c.data_set_sha256).where(
+                    instances.c.sop_instance_uid == sop_instance_uid
+                )
+            ).scalar_one_or_none()
+
+    def touch_receiving(self, study_uids: Iterable[StudyUid]) -> None:
+        """Note that associations which bring these studies are still open."""
+        wanted = sorted(study_uids)
+        if not wanted:
+            return
+        with self._writing() as connection:
+            connection.execute(
+                update(studies)
+                .where(
+                    studies.c.study_uid.in_(wanted),
+                    studies.c.state == StudyState.RECEIVING,
+                )
+                .values(active_at=database_now(connection))
+            )
+
+    def queue_complete_studies(self, *, quiet_period_seconds: float, cap_seconds: float) -> int:
+        """Queue the studies that are quiet for long enough, or open for too long.
+
+        Returns
+        -------
+        int
+            How many were queued.
+        """
+        with self._reading() as connection:
+            due = _is_complete(database_now(connection), quiet_period_seconds, cap_seconds)
+            if connection.execute(select(studies.c.study_uid).where(due).limit(1)).first() is None:
+                return 0
+        with self._writing() as connection:
+            now = database_now(connection)
+            queued = connection.execute(
+                update(studies)
+                .where(_is_complete(now, quiet_period_seconds, cap_seconds))
+                .values(
+                    state=StudyState.QUEUED,
+                    queued_at=now,
+                    attempt=0,
+                    revision=studies.c.revision + 1,
+                )
+            )
+            return queued.rowcount
+
+    def _record(self, connection: Connection, arrival: Arrival) -> Recorded:
+        now = database_now(connection)
+        # The study's row comes first: it is the lock under which its instances change.
+        insert_if_absent(connection, studies, _study_row(arrival, now))
+        connection.execute(
+            select(studies.c.study_uid)
+            .where(studies.c.study_uid == arrival.key.study_uid)
+            .with_for_update()
+        )
+        if insert_if_absent(connection, instances, _instance_row(arrival, now)):
+            self._back_to_receiving(connection, arrival, now)
+            return Recorded.NEW
+        known = connection.execute(
+            select(instances.c.data_set_sha256, instances.c.study_uid).where(
+                instances.c.sop_instance_uid == arrival.key.sop_instance_uid
+            )
+        ).one()
+        if (known.data_set_sha256, known.study_uid) == (
+            arrival.data_set_sha256,
+            arrival.key.study_uid,
+        ):
+            return Recorded.DUPLICATE
+        # Roll back: an instance that claims another study would leave that study empty behind.
+        raise _OtherObject
+
+    @staticmethod
+    def _back_to_receiving(connection: Connection, arrival: Arrival, now: datetime) -> None:
+        is_open = studies.c.state == StudyState.RECEIVING
+        here = studies.c.study_uid == arrival.key.study_uid
+        # A further image of a study that is still open does not move its hard cap.
+        connection.execute(update(studies).where(here, ~is_open).values(receiving_since=now))
+        connection.execute(
+            update(studies)
+            .where(here, studies.c.state.in_(studies_that_may_become(StudyState.RECEIVING)))
+            .values(
+                state=StudyState.RECEIVING,
+                last_received_at=now,
+                active_at=now,
+                claimed_by=None,
+                lease_until=None,
+                revision=studies.c.revision + 1,
+            )
+        )
+        connection.execute(
+            update(studies)
+            .where(here, studies.c.priority < arrival.priority)
+            .values(priority=arrival.priority)
+        )
+
+
+class _OtherObject(Exception):
+    """The UID stands for another object; nothing may be recorded."""
+
+
+def _is_complete(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> Any:
+    return and_(
+        studies.c.state == StudyState.RECEIVING,
+        or_(
+            studies.c.active_at <= now - timedelta(seconds=quiet_period_seconds),
+            studies.c.receiving_since <= now - timedelta(seconds=cap_seconds),
+        ),
+    )
+
+
+def _study_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
+    attributes = arrival.attributes
+    return {
+        "study_uid": arrival.key.study_uid,
+        "state": StudyState.RECEIVING,
+        "reason": "",
+        "priority": arrival.priority,
+        "patient_name": attributes.patient_name,
+        "patient_id": attributes.patient_id,
+        "patient_birth_date": attributes.patient_birth_date,
+        "patient_sex": attributes.patient_sex,
+        "accession_number": attributes.accession_number,
+        "study_date": attributes.study_date,
+        "study_time": attributes.study_time,
+        "study_description": attributes.study_description,
+        "first_received_at": now,
+        "last_received_at": now,
+        "active_at": now,
+        "receiving_since": now,
+        "attempt": 0,
+        "revision": 1,
+    }
+
+
+def _instance_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": arrival.key.sop_instance_uid,
+        "study_uid": arrival.key.study_uid,
+        "series_uid": arrival.key.series_uid,
+        "sop_class_uid": arrival.sop_class_uid,
+        "transfer_syntax_uid": arrival.transfer_syntax_uid,
+        "modality": arrival.modality,
+        "file_key": arrival.file_key,
+        "file_sha256": arrival.file_sha256,
+        "data_set_sha256": arrival.data_set_sha256,
+        "byte_count": arrival.byte_count,
+        "calling_ae_title": arrival.calling_ae_title,
+        "called_ae_title": arrival.called_ae_title,
+        "flaws": list(arrival.flaws),
+        "received_at": now,
+    }

@@ -1,0 +1,398 @@
+"""What workers write: claims of studies, and outcomes with their reports and deliveries."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+
+from archive.errors import LeaseLost, MoveForbidden, NotFound
+from archive.records import (
+    ClaimedStudy,
+    DeliveryState,
+    Instance,
+    Outcome,
+    Refusal,
+    Report,
+    Result,
+    StudyState,
+    StudyUid,
+)
+from archive.repository.rows import (
+    finding_of,
+    image_refusal_of,
+    instance_of,
+    report_of,
+    result_of,
+)
+from archive.repository.transactions import Transactions, database_now
+from archive.schema import (
+    deliveries,
+    findings,
+    image_refusals,
+    instances,
+    reports,
+    results,
+    studies,
+)
+from archive.workflow import check_study_move, studies_that_may_become
+
+# A study that waited this long goes before any priority, so that routine never starves.
+LONGEST_WAIT_BEHIND_PRIORITY = timedelta(hours=1)
+# Claims beyond the allowed attempts: the worker only writes a FAILED result then. When even that
+# ends the worker this often, the state is set here, without a result.
+ATTEMPTS_TO_REPORT_FAILURE = 3
+
+
+class WorkingRows(Transactions):
+    """The study queue and its outcomes."""
+
+    def claim_studies(
+        self, claimant: str, *, limit: int, lease_seconds: float, maximum_attempts: int
+    ) -> tuple[ClaimedStudy, ...]:
+        """Claim the next queued studies; also takes back those whose worker went silent.
+
+        A claim with ``attempt > maximum_attempts`` ended its workers that often: the claimant
+        must not look at its pixels again, only finish it as FAILED.
+        """
+        with self._reading() as connection:
+            now = database_now(connection)
+            if connection.execute(select(1).where(_is_claimable(now)).limit(1)).first() is None:
+                return ()
+        with self._writing() as connection:
+            now = database_now(connection)
+            _take_back_expired(connection, now)
+            _set_aside_hopeless(connection, maximum_attempts + ATTEMPTS_TO_REPORT_FAILURE)
+            rows = _next_queued(connection, now, limit)
+            if not rows:
+                return ()
+            uids = [row.study_uid for row in rows]
+            connection.execute(
+                update(studies)
+                .where(studies.c.study_uid.in_(uids))
+                .values(
+                    state=StudyState.ANALYSING,
+                    claimed_by=claimant,
+                    lease_until=now + timedelta(seconds=lease_seconds),
+                    attempt=studies.c.attempt + 1,
+                    revision=studies.c.revision + 1,
+                )
+            )
+            of_study = _instances_of(connection, uids)
+        return tuple(
+            ClaimedStudy(
+                study_uid=StudyUid(row.study_uid),
+                claimed_by=claimant,
+                attempt=row.attempt + 1,
+                instances=tuple(of_study[row.study_uid]),
+            )
+            for row in rows
+        )
+
+    def extend_study_leases(self, claimant: str, *, lease_seconds: float) -> None:
+        """Keep what `claimant` holds; call it well before the leases end."""
+        with self._writing() as connection:
+            until = database_now(connection) + timedelta(seconds=lease_seconds)
+            connection.execute(
+                update(studies)
+                .where(studies.c.claimed_by == claimant, studies.c.state == StudyState.ANALYSING)
+                .values(lease_until=until)
+            )
+
+    def finish_study(
+        self, claim: ClaimedStudy, outcome: Outcome, *, destinations: Sequence[str]
+    ) -> None:
+        """Record an outcome: result, reports, deliveries and state, or nothing at all.
+
+        The report files must be durable before. A report whose UID is already recorded (the same
+        sources, model and kind) is not delivered a second time.
+
+        Raises
+        ------
+        LeaseLost
+            The study went to another worker, or a late image arrived.
+        MoveForbidden
+            `outcome.state` is no outcome.
+        """
+        check_study_move(StudyState.ANALYSING, outcome.state)
+        if outcome.state in (StudyState.RECEIVING, StudyState.QUEUED):
+            raise MoveForbidden(f"{outcome.state} is no outcome")
+        with self._writing() as connection:
+            now = database_now(connection)
+            self._leave_analysing(
+                connection,
+                claim,
+                state=outcome.state,
+                refusal=outcome.refusal,
+                reason=outcome.reason,
+            )
+            result_id = _record_result(connection, claim.study_uid, outcome, now)
+            for report in outcome.reports:
+                _record_report(connection, report, result_id, now)
+                _record_deliveries(connection, report, destinations, now)
+
+    def return_study(self, claim: ClaimedStudy, *, reason: str) -> None:
+        """Give a claimed study back to the queue; its attempt stays counted.
+
+        Raises
+        ------
+        LeaseLost
+            It was no longer ours.
+        """
+        with self._writing() as connection:
+            self._leave_analysing(
+                connection, claim, state=StudyState.QUEUED, refusal=None, reason=reason
+            )
+
+    def request_analysis(self, study_uid: StudyUid) -> None:
+        """Queue a study again that already has an outcome.
+
+        Raises
+        ------
+        NotFound
+            There is no such study, or it is already on its way.
+        """
+        with self._writing() as connection:
+            asked = connection.execute(
+                update(studies)
+                .where(
+                    studies.c.study_uid == study_uid,
+                    studies.c.state.in_(
+                        [StudyState.REPORTED, StudyState.NOT_ANALYSED, StudyState.FAILED]
+                    ),
+                )
+                .values(
+                    state=StudyState.QUEUED,
+                    queued_at=database_now(connection),
+                    attempt=0,
+                    revision=studies.c.revision + 1,
+                )
+            )
+        if asked.rowcount != 1:
+            raise NotFound("no such study with an outcome")
+
+    def current_result(self, study_uid: StudyUid) -> Result | None:
+        """Return the result that stands for a study now, or None before the first."""
+        with self._reading() as connection:
+            found = results_of(connection, study_uid, only_current=True)
+        return found[0] if found else None
+
+    @staticmethod
+    def _leave_analysing(
+        connection: Connection,
+        claim: ClaimedStudy,
+        *,
+        state: StudyState,
+        refusal: Refusal | None,
+        reason: str,
+    ) -> None:
+        left = connection.execute(
+            update(studies)
+            .where(
+                studies.c.study_uid == claim.study_uid,
+                studies.c.claimed_by == claim.claimed_by,
+                studies.c.attempt == claim.attempt,
+                studies.c.state == StudyState.ANALYSING,
+            )
+            .values(
+                state=state,
+                refusal=refusal,
+                reason=reason,
+                claimed_by=None,
+                lease_until=None,
+                revision=studies.c.revision + 1,
+            )
+        )
+        if left.rowcount != 1:
+            raise LeaseLost("the study is no longer ours")
+
+
+def results_of(
+    connection: Connection, study_uid: str, *, only_current: bool = False
+) -> tuple[Result, ...]:
+    """Return the results of a study with all that belongs to them, newest first."""
+    statement = select(results).where(results.c.study_uid == study_uid)
+    if only_current:
+        statement = statement.where(results.c.is_current)
+    rows = connection.execute(statement.order_by(results.c.result_id.desc())).all()
+    return tuple(
+        result_of(
+            row,
+            [finding_of(one) for one in _belonging(connection, findings, row.result_id)],
+            [
+                image_refusal_of(one)
+                for one in _belonging(connection, image_refusals, row.result_id)
+            ],
+            [report_of(one) for one in _belonging(connection, reports, row.result_id)],
+        )
+        for row in rows
+    )
+
+
+def _belonging(connection: Connection, table: Any, result_id: int) -> Sequence[Any]:
+    order = next(iter(table.primary_key))
+    return connection.execute(
+        select(table).where(table.c.result_id == result_id).order_by(order)
+    ).all()
+
+
+def _is_claimable(now: datetime) -> Any:
+    return or_(
+        studies.c.state == StudyState.QUEUED,
+        and_(studies.c.state == StudyState.ANALYSING, studies.c.lease_until < now),
+    )
+
+
+def _take_back_expired(connection: Connection, now: datetime) -> None:
+    connection.execute(
+        update(studies)
+        .where(studies.c.state == StudyState.ANALYSING, studies.c.lease_until < now)
+        .values(
+            state=StudyState.QUEUED,
+            claimed_by=None,
+            lease_until=None,
+            reason="its worker went silent",
+            revision=studies.c.revision + 1,
+        )
+    )
+
+
+def _set_aside_hopeless(connection: Connection, attempts: int) -> None:
+    connection.execute(
+        update(studies)
+        .where(
+            studies.c.state.in_(studies_that_may_become(StudyState.FAILED)),
+            studies.c.state == StudyState.QUEUED,
+            studies.c.attempt >= attempts,
+        )
+        .values(
+            state=StudyState.FAILED,
+            refusal=Refusal.PROCESSING_FAILED,
+            reason=f"ended its worker {attempts} times",
+            revision=studies.c.revision + 1,
+        )
+    )
+
+
+def _next_queued(connection: Connection, now: datetime, limit: int) -> Sequence[Any]:
+    waited_long = studies.c.queued_at <= now - LONGEST_WAIT_BEHIND_PRIORITY
+    urgency = case((waited_long, 1_000), else_=studies.c.priority)
+    return connection.execute(
+        select(studies.c.study_uid, studies.c.attempt)
+        .where(studies.c.state == StudyState.QUEUED)
+        .order_by(urgency.desc(), studies.c.queued_at, studies.c.study_uid)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def _instances_of(connection: Connection, uids: Sequence[str]) -> dict[str, list[Instance]]:
+    found: dict[str, list[Instance]] = {uid: [] for uid in uids}
+    rows = connection.execute(
+        select(instances)
+        .where(instances.c.study_uid.in_(uids))
+        .order_by(instances.c.received_at, instances.c.sop_instance_uid)
+    )
+    for row in rows:
+        found[row.study_uid].append(instance_of(row))
+    return found
+
+
+def _record_result(
+    connection: Connection, study_uid: StudyUid, outcome: Outcome, now: datetime
+) -> int:
+    connection.execute(
+        update(results)
+        .where(results.c.study_uid == study_uid, results.c.is_current)
+        .values(is_current=False)
+    )
+    result_id: int = connection.execute(
+        insert(results).values(
+            study_uid=study_uid,
+            made_at=now,
+            state=outcome.state,
+            refusal=outcome.refusal,
+            reason=outcome.reason,
+            model_name=outcome.model.name,
+            model_version=outcome.model.version,
+            weights_sha256=outcome.model.weights_sha256,
+            preprocessing_version=outcome.model.preprocessing_version,
+            is_current=True,
+        )
+    ).inserted_primary_key[0]  # type: ignore[index]  # an insert of one row always has one
+    for finding in outcome.findings:
+        connection.execute(
+            insert(findings).values(
+                result_id=result_id,
+                sop_instance_uid=finding.sop_instance_uid,
+                label=finding.label,
+                presence=finding.presence,
+                probability=finding.probability,
+                decision_threshold=finding.decision_threshold,
+                statements=list(finding.statements),
+            )
+        )
+    for refused in outcome.image_refusals:
+        connection.execute(
+            insert(image_refusals).values(
+                result_id=result_id,
+                sop_instance_uid=refused.sop_instance_uid,
+                refusal=refused.refusal,
+                reason=refused.reason,
+            )
+        )
+    return result_id
+
+
+def _record_report(connection: Connection, report: Report, result_id: int, now: datetime) -> None:
+    values = {
+        "result_id": result_id,
+        "file_key": report.file_key,
+        "file_sha256": report.file_sha256,
+        "byte_count": report.byte_count,
+    }
+    here = reports.c.sop_instance_uid == report.key.sop_instance_uid
+    # The study's row is locked by the caller's UPDATE, so nobody else inserts between these two.
+    if connection.execute(update(reports).where(here).values(**values)).rowcount:
+        return
+    connection.execute(
+        insert(reports).values(
+            sop_instance_uid=report.key.sop_instance_uid,
+            study_uid=report.key.study_uid,
+            series_uid=report.key.series_uid,
+            sop_class_uid=report.sop_class_uid,
+            kind=report.kind,
+            made_at=now,
+            **values,
+        )
+    )
+
+
+def _record_deliveries(
+    connection: Connection, report: Report, destinations: Sequence[str], now: datetime
+) -> None:
+    uid = report.key.sop_instance_uid
+    known = set(
+        connection.execute(
+            select(deliveries.c.destination).where(deliveries.c.sop_instance_uid == uid)
+        ).scalars()
+    )
+    priority = select(func.coalesce(studies.c.priority, 0)).where(
+        studies.c.study_uid == report.key.study_uid
+    )
+    for destination in destinations:
+        if destination in known:
+            continue
+        connection.execute(
+            insert(deliveries).values(
+                study_uid=report.key.study_uid,
+                sop_instance_uid=uid,
+                destination=destination,
+                priority=priority.scalar_subquery(),
+                state=DeliveryState.READY,
+                attempt=0,
+                reason="",
+                created_at=now,
+                next_attempt_at=now,
+            )
+        )

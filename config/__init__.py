@@ -1,0 +1,1 @@
+"""Settings and logs: the lowest room of the house; it imports nothing else of ours."""

@@ -1,0 +1,270 @@
+"""Typed, frozen settings: defaults.yaml < site file < secret files < environment.
+
+The only place that reads YAML settings and the environment. An unknown section or key anywhere,
+or a value out of range, stops start-up with the name of the file (or variable) and the key.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+DEFAULTS_FILE = Path(__file__).with_name("defaults.yaml")
+ENVIRONMENT_PREFIX = "HILUM_"
+KEY_SEPARATOR = "__"
+# Variables that share the prefix and are no settings.
+OTHER_VARIABLES = frozenset({"HILUM_TEST_DATA"})
+
+# PS3.5 section 6.2, VR AE: at most 16 characters of the default repertoire, no backslash, no
+# control characters, not only spaces.
+_AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
+
+
+class SettingsInvalid(Exception):
+    """A settings file or variable cannot be used; the message names it and the key."""
+
+
+def _checked_ae_title(value: str) -> str:
+    if not _AE_TITLE.fullmatch(value) or not value.strip():
+        raise ValueError(
+            "an AE title has 1 to 16 characters, no backslash, and is not blank (PS3.5 6.2)"
+        )
+    return value.strip()
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class NodeSettings(_Section):
+    """The DICOM listener."""
+
+    ae_title: str
+    host: str
+    port: int = Field(ge=1, le=65535)
+    accept_unknown_peers: bool
+    quiet_period_seconds: float = Field(ge=0)
+    study_cap_seconds: float = Field(gt=0)
+    minimum_free_bytes: int = Field(ge=0)
+    maximum_associations: int = Field(ge=1)
+    maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
+    network_timeout_seconds: float = Field(gt=0)
+
+    _ae_title = field_validator("ae_title")(_checked_ae_title)
+
+
+class PeerSettings(_Section):
+    """One system that may open associations to us."""
+
+    ae_title: str
+    host: str
+
+    _ae_title = field_validator("ae_title")(_checked_ae_title)
+
+
+class DestinationSettings(_Section):
+    """One system that receives our results."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    kind: Literal["dicom"] = "dicom"
+    ae_title: str
+    host: str
+    port: int = Field(ge=1, le=65535)
+
+    _ae_title = field_validator("ae_title")(_checked_ae_title)
+
+
+class ArchiveSettings(_Section):
+    """Where bytes and rows live."""
+
+    root: Path
+    database_url: str
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):
+            raise ValueError("only sqlite:/// and postgresql:// are supported")
+        return value
+
+
+class WorkerSettings(_Section):
+    """The process that turns studies into results."""
+
+    batch_size: int = Field(ge=1, le=256)
+    poll_seconds: float = Field(gt=0)
+    lease_seconds: float = Field(ge=1)
+    maximum_attempts: int = Field(ge=1)
+    threads: int = Field(ge=0)
+
+
+class DeliverySettings(_Section):
+    """The process that sends results."""
+
+    poll_seconds: float = Field(gt=0)
+    lease_seconds: float = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    first_retry_seconds: float = Field(gt=0)
+    longest_retry_seconds: float = Field(gt=0)
+    give_up_after_seconds: float = Field(gt=0)
+    timeout_seconds: float = Field(gt=0)
+
+
+class ApiSettings(_Section):
+    """The web server."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    maximum_upload_bytes: int = Field(ge=1024)
+    predict_timeout_seconds: float = Field(gt=0)
+
+
+class ModelSettings(_Section):
+    """Which bundle is served, and on what."""
+
+    bundle: str = Field(min_length=1)
+    device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$")
+
+
+class LogSettings(_Section):
+    """What is written to standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    format: Literal["text", "json"]
+
+
+class Settings(_Section):
+    """All settings of one installation."""
+
+    node: NodeSettings
+    peers: tuple[PeerSettings, ...]
+    destinations: tuple[DestinationSettings, ...]
+    archive: ArchiveSettings
+    worker: WorkerSettings
+    delivery: DeliverySettings
+    api: ApiSettings
+    model: ModelSettings
+    logs: LogSettings
+
+    @model_validator(mode="after")
+    def _destinations_have_names_of_their_own(self) -> Self:
+        names = [destination.name for destination in self.destinations]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"destinations: the name {repeated[0]!r} stands twice")
+        return self
+
+
+def load_settings(site_file: Path | None = None, *, secrets_folder: Path | None = None) -> Settings:
+    """Read the settings of this installation.
+
+    Parameters
+    ----------
+    site_file
+        The site's YAML file; may be absent.
+    secrets_folder
+        A folder with one file per secret value, named ``<section>__<key>`` (as container engines
+        mount them).
+
+    Raises
+    ------
+    SettingsInvalid
+        With the file (or variable) and key at fault.
+    """
+    sources = [(str(DEFAULTS_FILE.name), _read_yaml(DEFAULTS_FILE))]
+    if site_file is not None:
+        sources.append((str(site_file), _read_yaml(site_file)))
+    if secrets_folder is not None:
+        sources.append((str(secrets_folder), _read_secrets(secrets_folder)))
+    sources.append(("environment", _read_environment()))
+    merged: dict[str, Any] = {}
+    origin: dict[tuple[str, ...], str] = {}
+    for name, content in sources:
+        _merge(merged, content, origin, name)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsInvalid(_in_words(error, origin)) from None
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise SettingsInvalid(f"{file}: is not YAML: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsInvalid(f"{file}: a settings file holds sections, such as 'node:'")
+    return content
+
+
+def _read_secrets(folder: Path) -> dict[str, Any]:
+    try:
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+        values = {file.name: file.read_text(encoding="utf-8").strip() for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{folder}: secrets cannot be read: {error}") from None
+    return _nested(values)
+
+
+def _read_environment() -> dict[str, Any]:
+    values = {}
+    for name, value in os.environ.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in OTHER_VARIABLES:
+            continue
+        values[name.removeprefix(ENVIRONMENT_PREFIX).lower()] = value
+    return _nested(values)
+
+
+def _nested(values: dict[str, str]) -> dict[str, Any]:
+    """``{"node__port": "104"}`` as ``{"node": {"port": 104}}``; lists are YAML flow text."""
+    content: dict[str, Any] = {}
+    for name, value in values.items():
+        section, separator, key = name.partition(KEY_SEPARATOR)
+        if not separator:
+            # A whole section at once: only lists (peers, destinations) make sense here; anything
+            # else is left as it is, and validation names it.
+            content[section] = yaml.safe_load(value)
+            continue
+        content.setdefault(section, {})[key] = value
+    return content
+
+
+def _merge(
+    merged: dict[str, Any], content: dict[str, Any], origin: dict[tuple[str, ...], str], name: str
+) -> None:
+    for section, value in content.items():
+        origin[(str(section),)] = name
+        if isinstance(value, dict) and isinstance(merged.get(section), dict):
+            merged[section] = {**merged[section], **value}
+        else:
+            merged[section] = value
+        if isinstance(value, dict):
+            for key in value:
+                origin[(str(section), str(key))] = name
+
+
+def _in_words(error: ValidationError, origin: dict[tuple[str, ...], str]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        place = tuple(str(part) for part in problem["loc"])
+        source = origin.get(place[:2]) or origin.get(place[:1]) or DEFAULTS_FILE.name
+        what = {
+            "extra_forbidden": "unknown key",
+            "missing": "is missing",
+        }.get(problem["type"], problem["msg"])
+        lines.append(f"{source}: {'.'.join(place) or 'settings'}: {what}")
+    return "\n".join(lines)

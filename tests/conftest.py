@@ -1,0 +1,120 @@
+"""What all tests share: the real peers, the real radiographs, archives to work on.
+
+A test names the peer program it needs with ``@pytest.mark.peer("dcmtk")``. Where that program is
+not installed the test is skipped and named at the end; with ``REQUIRE_PEERS=1`` it fails instead.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archive.database import Archive, open_archive
+from config.settings import ArchiveSettings
+from tests.orthanc import Orthanc
+from tests.postgresql import PostgresServer, find_server_programs
+
+DATA_VARIABLE = "HILUM_TEST_DATA"
+PEERS_ARE_REQUIRED = os.environ.get("REQUIRE_PEERS") == "1"
+
+JAVA_JARS = Path("/usr/share/java")
+
+
+def _missing(peer: str) -> str:
+    """Return what of a peer is not installed, or nothing."""
+    programs = {
+        "dcmtk": ["storescu", "storescp", "echoscu", "dcmsend", "dsrdump", "dsr2html", "findscu"],
+        "dicom3tools": ["dciodvfy", "dcsrdump"],
+        "orthanc": ["Orthanc", "ip"],
+        "pixelmed": ["java"],
+        "chromium": ["chromium"],
+        "openssl": ["openssl"],
+    }
+    if peer == "postgresql":
+        return "" if find_server_programs() else "postgresql server programs"
+    if peer not in programs:
+        raise pytest.UsageError(f"unknown peer {peer!r}")
+    search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    absent = [name for name in programs[peer] if shutil.which(name, path=search) is None]
+    if peer == "pixelmed" and not (JAVA_JARS / "pixelmed.jar").exists():
+        absent.append("pixelmed.jar")
+    if peer == "orthanc" and os.geteuid() != 0:
+        absent.append("the right to make a network namespace")
+    return ", ".join(absent)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("peer"):
+        for peer in mark.args:
+            if absent := _missing(peer):
+                _refuse(f"needs {peer} ({absent} not installed)")
+    if item.get_closest_marker("data") and not os.environ.get(DATA_VARIABLE):
+        _refuse(f"needs {DATA_VARIABLE}")
+
+
+def _refuse(reason: str) -> None:
+    if PEERS_ARE_REQUIRED:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with real radiographs; its README says what is in it."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        _refuse(f"needs {DATA_VARIABLE}")
+    path = Path(str(folder)).resolve()
+    if not path.is_dir():
+        pytest.fail(f"{DATA_VARIABLE}={folder} is not a folder", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test run, on a free loopback port."""
+    if not find_server_programs():
+        _refuse("needs postgresql (server programs not installed)")
+    with PostgresServer.running(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
+    """An empty Orthanc, alone in its own network namespace."""
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    with Orthanc.running(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hilum.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.new_database() as url:
+        yield url
+
+
+@pytest.fixture
+def any_archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
+    """An empty archive, once on SQLite and once on PostgreSQL."""
+    archive = open_archive(ArchiveSettings(root=tmp_path / "files", database_url=database_url))
+    yield archive
+    archive.repository.dispose()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """An empty archive on SQLite."""
+    settings = ArchiveSettings(
+        root=tmp_path / "files", database_url=f"sqlite:///{tmp_path / 'hilum.db'}"
+    )
+    opened = open_archive(settings)
+    yield opened
+    opened.repository.dispose()

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from config.settings import SettingsInvalid, load_settings
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return tmp_path / "site.yaml"
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = load_settings()
+    assert (settings.node.ae_title, settings.node.port) == ("HILUM", 11112)
+    assert (settings.api.host, settings.api.port) == ("127.0.0.1", 8000)
+    assert settings.archive.root == Path("./var")
+    assert settings.node.accept_unknown_peers is False
+
+
+def test_the_site_file_wins_over_defaults_and_the_environment_over_both(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write_text("node: {port: 104, ae_title: CHEST}\n")
+    monkeypatch.setenv("HILUM_NODE__PORT", "105")
+    settings = load_settings(site)
+    assert (settings.node.port, settings.node.ae_title) == (105, "CHEST")
+
+
+def test_a_secret_file_holds_one_value(tmp_path: Path) -> None:
+    (tmp_path / "archive__database_url").write_text("postgresql://u:p@db/hilum\n")
+    settings = load_settings(secrets_folder=tmp_path)
+    assert settings.archive.database_url == "postgresql://u:p@db/hilum"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("nodes: {}", "nodes"),
+        ("node: {prot: 104}", "node.prot"),
+        ("node: {port: 70000}", "node.port"),
+        ("node: {ae_title: SEVENTEEN_LETTERS}", "node.ae_title"),
+        ("destinations: [{name: pacs, ae_title: A, host: h}]", "destinations.0.port"),
+        ("archive: {database_url: 'mysql://x'}", "archive.database_url"),
+        ("node: [", "not YAML"),
+        ("just text", "sections"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file_and_key(site: Path, content: str, named: str) -> None:
+    site.write_text(content)
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(site)
+    assert named in str(caught.value)
+    assert str(site) in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["HILUM_NODE__PROT", "HILUM_NODES__PORT", "HILUM_PORT"])
+def test_an_unknown_variable_stops_start_up(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(SettingsInvalid, match="environment"):
+        load_settings()
+
+
+def test_two_destinations_of_one_name_are_refused(site: Path) -> None:
+    site.write_text(
+        "destinations:\n"
+        "  - {name: pacs, ae_title: A, host: h, port: 104}\n"
+        "  - {name: pacs, ae_title: B, host: h, port: 105}\n"
+    )
+    with pytest.raises(SettingsInvalid, match="twice"):
+        load_settings(site)
