@@ -284,7 +284,7 @@ def retry_jobs(
     config: ConfigOption = None,
     secrets: SecretsOption = None,
 ) -> None:
-    """Send deliveries again (all that were given up, if none is named), or analyse a study again."""
+    """Send deliveries again (if none is named, all given up), or analyse a study again."""
     repository = _open_archive(_settings(config, secrets)).repository
     if study:
         try:
