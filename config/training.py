@@ -1,0 +1,104 @@
+"""Typed, frozen settings of the training commands, read from training.yaml."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_TRAINING_FILE = Path(__file__).with_name("training.yaml")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(_Frozen):
+    """A run of epochs at one image size in pixels per side."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=32, le=224)]
+
+
+class Augmentation(_Frozen):
+    """How far a training image may be changed; zero or one, as fits, switches a change off."""
+
+    flip_fraction: float
+    rotation_degrees: float
+    zoom: tuple[float, float]  # side of the region shown, as a fraction of the image's
+    aspect: float  # stretched by up to this factor in either direction
+    shift_fraction: float
+    gamma: float  # exponent between 1 / gamma and gamma
+    contrast_fraction: float
+    tone_strength: float  # 0 leaves grey values alone, 1 draws any monotone curve
+    bias_strength: float  # slow change of brightness over the image
+    sharpness: float  # 1: from fully blurred to as much sharpened
+    noise: float  # standard deviation, grey values in [0, 1]
+    erasing_fraction: float  # share of images with a rectangle hidden
+
+
+class Recipe(_Frozen):
+    """Everything that decides how a network is trained."""
+
+    architecture: str
+    classes: Literal[2, 3]
+    dropout: float
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    batch_size: Annotated[int, Field(ge=2)]
+    optimizer: Literal["adam", "adamw", "sgd"]
+    learning_rate: float
+    weight_decay: float
+    schedule: Literal["constant", "cosine"]
+    warmup_fraction: float
+    label_smoothing: float
+    mixup_alpha: float
+    ema_decay: float
+    weighted_loss: bool
+    augmentation: Augmentation
+    seed: int
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def size_of(self, epoch: int) -> int:
+        """Image size in pixels per side in the given epoch, counted from 0."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage.size
+            epoch -= stage.epochs
+        return self.stages[-1].size
+
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """The same recipe cut or stretched to so many epochs, all stages alike, none left out."""
+        share = epochs / self.epochs
+        lengths = [max(round(stage.epochs * share), 1) for stage in self.stages[:-1]]
+        while lengths and sum(lengths) >= epochs:
+            lengths.pop(0)  # too few epochs for all: the last sizes matter most
+        last = self.stages[-len(lengths) - 1 :]
+        counts = [*lengths, epochs - sum(lengths)]
+        stages = tuple(
+            Stage(epochs=n, size=stage.size) for n, stage in zip(counts, last, strict=True)
+        )
+        return self.model_copy(update={"stages": stages})
+
+
+class PublishSettings(_Frozen):
+    """How a bundle is calibrated."""
+
+    target_sensitivity: Annotated[float, Field(gt=0, le=1)]
+    averages_flip: bool
+
+
+class TrainingSettings(_Frozen):
+    """The whole of training.yaml."""
+
+    split_seed: int
+    publish: PublishSettings
+    recipes: dict[str, Recipe]
+
+
+def load_training_settings(path: Path = DEFAULT_TRAINING_FILE) -> TrainingSettings:
+    """Read and check the file; pydantic's ValidationError names an unknown or ill-typed key."""
+    return TrainingSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -1,0 +1,1 @@
+"""Turns a study into findings and reports; knows no network."""

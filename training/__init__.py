@@ -1,0 +1,1 @@
+"""Makes a model bundle from a folder of labelled radiographs; never sees the archive."""

@@ -1,0 +1,5 @@
+"""`python -m training`: the same commands as `hilum train`."""
+
+from training.commands import app
+
+app()

@@ -1,0 +1,147 @@
+"""Changes a batch of training images at random, all at once, on whatever device they lie.
+
+Written on whole batches because per-image transforms cost more than the training step itself
+would on two cores; every change here has a MONAI or torchvision namesake, named on the line.
+"""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from config.training import Augmentation
+
+GREY_LEVELS = 256
+TONE_POINTS = 8  # control points of the random tone curve
+BLUR_SIGMA = 1.5  # pixels at the training size
+
+
+def augment(
+    images: torch.Tensor, *, size: int, limits: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw one random version of every image.
+
+    Parameters
+    ----------
+    images
+        uint8, (N, 224, 224).
+    size
+        Pixels per side of the result.
+
+    Returns
+    -------
+    torch.Tensor
+        float32, (N, 1, size, size), in [0, 1].
+    """
+    draw = _Draw(len(images), generator, images.device)
+    batch = images[:, None].float() / 255.0
+    batch = _move(batch, size, limits, draw)
+    batch = _tone(batch, limits, draw)
+    if limits.bias_strength:
+        batch = batch + _bias(size, limits, draw)
+    if limits.sharpness:
+        batch = _sharpen(batch, limits, draw)
+    if limits.noise:
+        amount = draw.sometimes(0.3) * draw.uniform(0, limits.noise)
+        batch = batch + _per_image(amount) * draw.normal(1, size, size)
+    if limits.erasing_fraction:
+        batch = _erase(batch, limits, draw)
+    return batch.clamp(0, 1)
+
+
+class _Draw:
+    """Random numbers, one per image of a batch."""
+
+    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
+        self.count, self.generator, self.device = count, generator, device
+
+    def uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        drawn = torch.rand(self.count, *shape, generator=self.generator, device=self.device)
+        return low + (high - low) * drawn
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(self.count, *shape, generator=self.generator, device=self.device)
+
+    def sometimes(self, fraction: float) -> torch.Tensor:
+        return (self.uniform(0, 1) < fraction).float()
+
+    def factor(self, limit: float) -> torch.Tensor:
+        """Between 1 / limit and limit, evenly on the logarithm."""
+        return torch.exp(self.uniform(-math.log(limit), math.log(limit)))
+
+
+def _per_image(values: torch.Tensor) -> torch.Tensor:
+    return values[:, None, None, None]
+
+
+def _move(batch: torch.Tensor, size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Random flip, rotation and resized crop in one sampling (MONAI RandAffine)."""
+    angle = torch.deg2rad(draw.uniform(-limits.rotation_degrees, limits.rotation_degrees))
+    zoom = draw.uniform(*limits.zoom)
+    stretch = draw.factor(limits.aspect).sqrt()
+    flip = 1 - 2 * draw.sometimes(limits.flip_fraction)
+    across, down = zoom * stretch * flip, zoom / stretch
+    room = (1 - zoom).clamp(min=0) / 2 + limits.shift_fraction
+    shift_x, shift_y = draw.uniform(-1, 1) * room, draw.uniform(-1, 1) * room
+    rows = [
+        torch.stack([across * angle.cos(), -down * angle.sin(), shift_x], dim=1),
+        torch.stack([across * angle.sin(), down * angle.cos(), shift_y], dim=1),
+    ]
+    grid = functional.affine_grid(
+        torch.stack(rows, dim=1), [draw.count, 1, size, size], align_corners=False
+    )
+    return functional.grid_sample(batch, grid, padding_mode="zeros", align_corners=False)
+
+
+def _tone(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Random gamma, contrast and monotone curve (MONAI RandAdjustContrast, RandHistogramShift)."""
+    levels = torch.linspace(0, 1, GREY_LEVELS, device=batch.device)
+    steps = draw.uniform(1 - limits.tone_strength, 1 + limits.tone_strength, TONE_POINTS)
+    heights = functional.pad(steps.cumsum(dim=1) / steps.sum(dim=1, keepdim=True), (1, 0))
+    curve = functional.interpolate(
+        heights[:, None], size=GREY_LEVELS, mode="linear", align_corners=True
+    )[:, 0]
+    curve = (
+        torch.where(levels > 0, curve.clamp(min=1e-6), 0.0) ** draw.factor(limits.gamma)[:, None]
+    )
+    contrast = 1 + draw.uniform(-limits.contrast_fraction, limits.contrast_fraction)[:, None]
+    brightness = draw.uniform(-limits.contrast_fraction, limits.contrast_fraction)[:, None] / 2
+    curve = (curve - 0.5) * contrast + 0.5 + brightness
+    index = (batch * (GREY_LEVELS - 1)).round().long().clamp(0, GREY_LEVELS - 1)
+    return curve.clamp(0, 1).gather(1, index.flatten(1)).view_as(batch)
+
+
+def _bias(size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """A slow random change of brightness (MONAI RandBiasField)."""
+    corners = draw.normal(1, 3, 3) * _per_image(draw.uniform(0, limits.bias_strength))
+    return functional.interpolate(corners, size=(size, size), mode="bicubic", align_corners=True)
+
+
+def _sharpen(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Blur or sharpen some images (MONAI RandGaussianSmooth, RandGaussianSharpen)."""
+    amount = draw.sometimes(0.5) * draw.uniform(-limits.sharpness, limits.sharpness)
+    return batch + _per_image(amount) * (batch - blur(batch, BLUR_SIGMA))
+
+
+def blur(batch: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Gaussian blur of (N, 1, rows, columns), sigma in pixels."""
+    reach = math.ceil(2 * sigma)
+    places = torch.arange(-reach, reach + 1, dtype=batch.dtype, device=batch.device)
+    kernel = torch.exp(-0.5 * (places / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = functional.pad(batch, (reach, reach, reach, reach), mode="replicate")
+    across = functional.conv2d(padded, kernel[None, None, None])
+    return functional.conv2d(across, kernel[None, None, :, None])
+
+
+def _erase(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Hide a rectangle of up to a sixth of some images (torchvision RandomErasing)."""
+    size = batch.shape[-1]
+    places = torch.arange(size, device=batch.device)
+    inside = torch.ones(1, device=batch.device, dtype=torch.bool)
+    for axis in (2, 3):
+        start, length = draw.uniform(0, 0.9) * size, draw.uniform(0.1, 0.4) * size
+        band = (places >= start[:, None]) & (places < (start + length)[:, None])
+        inside = inside & (band[:, None, :, None] if axis == 2 else band[:, None, None, :])
+    chosen = _per_image(draw.sometimes(limits.erasing_fraction)).bool() & inside
+    return torch.where(chosen, _per_image(draw.uniform(0, 1)), batch)

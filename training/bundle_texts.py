@@ -1,0 +1,149 @@
+"""The texts of a bundle: model card, MONAI metadata and MONAI inference configuration."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from config.training import Recipe
+from inference.bundle import WEIGHTS_FILE, BundleFigures, BundleManifest
+from inference.preprocessing import INPUT_SIZE
+
+METADATA_SCHEMA = (
+    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
+    "meta_schema_20240725.json"
+)
+AUTHORS = "The Hilum authors"
+
+Json = dict[str, Any]  # a JSON object as a library outside this house defines it
+
+
+def as_json(content: Json) -> bytes:
+    """Indented JSON with a final line feed."""
+    return f"{json.dumps(content, indent=2)}\n".encode()
+
+
+def metadata(manifest: BundleManifest) -> Json:
+    """`configs/metadata.json` by MONAI's bundle schema."""
+    return {
+        "schema": METADATA_SCHEMA,
+        "version": manifest.version,
+        "changelog": {manifest.version: f"published {manifest.created.isoformat()}"},
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch"),
+        "numpy_version": version("numpy"),
+        "required_packages_version": {p: version(p) for p in ("torchvision", "safetensors")},
+        "name": manifest.name,
+        "task": "Classification of paediatric chest radiographs: pneumonia or not",
+        "description": f"{manifest.architecture} on equalised grey images, calibrated",
+        "authors": AUTHORS,
+        "copyright": AUTHORS,
+        "intended_use": "Research and technical integration; not a medical device",
+        "data_source": manifest.training_data,
+        "data_type": "jpeg",
+        "image_classes": "one-channel radiograph, prepared by inference.preprocessing",
+        "label_classes": ", ".join(manifest.labels),
+        "network_data_format": {
+            "inputs": {"image": _image_format()},
+            "outputs": {"pred": _prediction_format(manifest)},
+        },
+    }
+
+
+def _image_format() -> Json:
+    return {
+        "type": "image",
+        "format": "magnitude",
+        "modality": "CR",
+        "num_channels": 1,
+        "spatial_shape": [INPUT_SIZE, INPUT_SIZE],
+        "dtype": "float32",
+        "value_range": [0, 1],
+        "is_patch_data": False,
+        "channel_def": {"0": "grey"},
+    }
+
+
+def _prediction_format(manifest: BundleManifest) -> Json:
+    return {
+        "type": "probabilities",
+        "format": "classes",
+        "num_channels": len(manifest.labels),
+        "spatial_shape": [1, 1],
+        "dtype": "float32",
+        "value_range": [0, 1],
+        "is_patch_data": False,
+        "channel_def": {str(i): label for i, label in enumerate(manifest.labels)},
+    }
+
+
+def inference_config(manifest: BundleManifest) -> Json:
+    """`configs/inference.json`: what MONAI's ConfigParser needs to score with this bundle."""
+    return {
+        "imports": ["$from pathlib import Path", "$import inference.preprocessing"],
+        "bundle_root": ".",
+        "weights": WEIGHTS_FILE,
+        "network_def": {
+            "_target_": "inference.network.build_network",
+            "architecture": manifest.architecture,
+            "outputs": len(manifest.labels),
+        },
+        "preprocessing": "$inference.preprocessing.to_model_input",
+        "classifier": {
+            "_target_": "inference.model.load_classifier",
+            "folder": "$Path(@bundle_root)",
+        },
+    }
+
+
+def model_card(manifest: BundleManifest, recipe: Recipe) -> str:
+    """`docs/README.md`: what the model is, for whom, how good, and where it ends."""
+    population = manifest.population
+    stages = ", then ".join(f"{s.epochs} epochs at {s.size} px" for s in recipe.stages)
+    return f"""# {manifest.name} {manifest.version}
+
+A {manifest.architecture} that gives one frontal chest radiograph a calibrated probability of
+pneumonia. Published {manifest.created.isoformat()}. **Research software, not a medical device.**
+
+## For whom
+Children of {population.min_age_years} to {population.max_age_years} years, {population.view} view,
+one hospital: {population.site}. Nothing here says anything about adults or other sites.
+
+## Data
+{manifest.training_data}. SHA-256 over the training split: `{manifest.training_data_sha256}`.
+Train and validation are divided by patient, byte-identical images kept together. In the official
+split 170 `personN` keys stand in both train and test; whether these are the same children is not
+known, so the test figures may be somewhat too good. The share of pneumonia differs between the
+splits (74 % in train, 62.5 % in test).
+
+## Input and output
+{INPUT_SIZE} x {INPUT_SIZE} grey, squashed, histogram equalised (`{manifest.preprocessing_version}`).
+Outputs {", ".join(manifest.labels)}; P(pneumonia) = 1 - P(normal), temperature
+{manifest.calibration_temperature:.3f}. Pneumonia is called from {manifest.decision_threshold:.4f} on.
+The probability refers to a mix in which the classes are equally frequent.
+Mirrored image averaged in: {"yes" if manifest.averages_flip else "no"}.
+
+## Training
+From random weights: {stages}; {recipe.optimizer}, learning rate {recipe.learning_rate:g},
+{recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed}, weights averaged with
+decay {recipe.ema_decay:g}. The recipe was chosen on validation, and on validation images changed in
+brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
+
+## Figures at the threshold above
+| split | images | AUC (95 % bootstrap) | accuracy | sensitivity | specificity | precision | F1 | ECE |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{chr(10).join(_row(f) for f in manifest.figures)}
+
+The official test split was scored once for this version, after everything else was fixed.
+
+## Limits
+Trained on one hospital's pictures, reduced to 224 x 224 JPEG, labelled by folder. It knows no other
+disease, no lateral view, no line or tube; other findings may be called pneumonia or normal. A site
+should measure it on its own cases before it lets anyone see a result.
+"""
+
+
+def _row(f: BundleFigures) -> str:
+    auc = f"{f.auc.value:.4f} ({f.auc.low:.4f}-{f.auc.high:.4f})"
+    rest = (f.accuracy, f.sensitivity, f.specificity, f.precision, f.f1)
+    cells = " | ".join(f"{value:.4f}" for value in rest)
+    return f"| {f.split} | {f.images} | {auc} | {cells} | {f.expected_calibration_error:.4f} |"

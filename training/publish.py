@@ -1,0 +1,218 @@
+"""Makes a bundle of a run: calibrates on validation, measures, and writes files with their hashes."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save as to_safetensors
+
+from config.training import PublishSettings
+from inference.bundle import (
+    CARD_FILE,
+    HASHED_FILES,
+    INFERENCE_FILE,
+    MANIFEST_FILE,
+    METADATA_FILE,
+    VECTORS_FILE,
+    WEIGHTS_FILE,
+    BundleCode,
+    BundleFigures,
+    BundleManifest,
+    FigureWithInterval,
+    Population,
+    file_sha256,
+    read_manifest,
+    write_manifest,
+)
+from inference.labels import BINARY_NAMES, NORMAL_INDEX, PNEUMONIA, THREE_CLASS_NAMES
+from inference.model import Classifier, load_classifier
+from inference.network import RadiographNet
+from inference.preprocessing import INPUT_SIZE, PREPROCESSING_VERSION
+from training.bundle_texts import as_json, inference_config, metadata, model_card
+from training.calibrate import Calibration, calibrate
+from training.dataset import Part, PreparedSet
+from training.disk import write_file
+from training.errors import RunUnusable
+from training.evaluate import evaluate, probabilities_of
+from training.metrics import Figures, figures
+from training.run import FinishedRun
+from training.scores import score
+from training.shift import SHIFTS, unchanged
+
+# Half-precision rounding on another processor moves a probability by less than this.
+VECTOR_TOLERANCE = 0.01
+PUBLISHER_DEVICE = torch.device("cpu")
+POPULATION = Population(
+    min_age_years=1,
+    max_age_years=5,
+    view="AP",
+    site="Guangzhou Women and Children's Medical Center, Guangzhou, China",
+)
+TRAINING_DATA = (
+    "Chest X-Ray Images (Pneumonia), Kermany, Zhang, Goldbaum, Mendeley Data v2, "
+    "doi 10.17632/rscbjbr9sj.2, CC BY 4.0; official training split, 224 x 224 copy"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What the new bundle is called."""
+
+    name: str
+    version: str
+    created: date
+
+
+def publish(
+    finished: FinishedRun,
+    prepared: PreparedSet,
+    folder: Path,
+    *,
+    identity: Identity,
+    settings: PublishSettings,
+    vectors: torch.Tensor,
+    with_test: bool = True,
+) -> BundleManifest:
+    """Write a bundle and return its manifest.
+
+    The test split is scored only after everything else is fixed and written, once per version.
+
+    Parameters
+    ----------
+    vectors
+        uint8, (N, 1, 224, 224): pictures of nobody, whose probabilities are written down.
+
+    Raises
+    ------
+    RunUnusable
+        The run was trained on other data, or this version has been measured already.
+    """
+    _refuse_second_measurement(folder, identity)
+    if finished.data_sha256 != prepared.data_sha256:
+        raise RunUnusable(f"{folder}: the run was trained on other data than the given folder")
+    (folder / MANIFEST_FILE).unlink(missing_ok=True)  # from here until the end it is no bundle
+    weights = half_precision(finished.network)
+    write_file(folder / WEIGHTS_FILE, to_safetensors(weights))
+    finished.network.load_state_dict(weights)  # what is measured is what ships
+    validation = prepared.part("validation")
+    manifest = _manifest(
+        finished, identity, calibrate_run(finished, validation, settings), settings
+    )
+    classifier = Classifier(finished.network, manifest, PUBLISHER_DEVICE)
+    measured = [
+        _record("validation", evaluate(classifier, validation)),
+        _record("shifted validation", evaluate_shifted(classifier, validation)),
+    ]
+    if with_test:
+        measured.append(_record("test", evaluate(classifier, prepared.part("test"))))
+    manifest = manifest.model_copy(update={"figures": tuple(measured)})
+    _write_vectors(classifier, vectors, folder)
+    write_file(folder / CARD_FILE, model_card(manifest, finished.recipe).encode())
+    write_file(folder / METADATA_FILE, as_json(metadata(manifest)))
+    write_file(folder / INFERENCE_FILE, as_json(inference_config(manifest)))
+    hashes = {name: file_sha256(folder / name) for name in HASHED_FILES}
+    write_manifest(manifest.model_copy(update={"sha256": hashes}), folder)
+    return load_classifier(folder).manifest
+
+
+def half_precision(network: RadiographNet) -> dict[str, torch.Tensor]:
+    """Weights in 16 bits; batch statistics and biases, which are few, stay in 32."""
+    return {
+        name: (value.half() if value.ndim > 1 else value).cpu().contiguous()
+        for name, value in network.state_dict().items()
+    }
+
+
+def _write_vectors(classifier: Classifier, vectors: torch.Tensor, folder: Path) -> None:
+    probabilities = classifier.probabilities(vectors.float() / 255.0)
+    content = {"images": vectors, "probabilities": torch.from_numpy(probabilities)}
+    write_file(folder / VECTORS_FILE, to_safetensors(content))
+
+
+def _refuse_second_measurement(folder: Path, identity: Identity) -> None:
+    if not (folder / MANIFEST_FILE).exists():
+        return
+    old = read_manifest(folder)
+    if old.version == identity.version and any(f.split == "test" for f in old.figures):
+        raise RunUnusable(
+            f"{folder}: version {old.version} has been measured on the test split; "
+            "publish under a new version"
+        )
+
+
+def calibrate_run(
+    finished: FinishedRun, validation: Part, settings: PublishSettings
+) -> Calibration:
+    """Temperature and threshold from plain and shifted validation images together.
+
+    Plain validation alone is answered almost without error and would leave the network sure of
+    itself on any other hospital's images.
+    """
+    changes = [unchanged, *SHIFTS.values()]
+    logits = [
+        score(
+            finished.network,
+            validation.images,
+            size=INPUT_SIZE,
+            device=PUBLISHER_DEVICE,
+            change=change,
+            averages_flip=settings.averages_flip,
+            full_precision=True,
+        )
+        for change in changes
+    ]
+    classes = np.tile(validation.classes.numpy(), len(changes))
+    return calibrate(
+        np.concatenate(logits), classes, target_sensitivity=settings.target_sensitivity
+    )
+
+
+def evaluate_shifted(classifier: Classifier, validation: Part) -> Figures:
+    """Figures over all shifted copies of the validation images together."""
+    probabilities = [
+        probabilities_of(classifier, validation.images, change=change) for change in SHIFTS.values()
+    ]
+    return figures(
+        np.tile(validation.classes.numpy() != NORMAL_INDEX, len(SHIFTS)),
+        np.concatenate(probabilities),
+        threshold=classifier.manifest.decision_threshold,
+    )
+
+
+def _record(split: str, measured: Figures) -> BundleFigures:
+    values = {
+        name: value
+        for name, value in asdict(measured).items()
+        if name in BundleFigures.model_fields
+    }
+    auc = FigureWithInterval(**asdict(measured.auc))
+    return BundleFigures.model_validate(values | {"split": split, "auc": auc})
+
+
+def _manifest(
+    finished: FinishedRun, identity: Identity, calibration: Calibration, settings: PublishSettings
+) -> BundleManifest:
+    return BundleManifest(
+        name=identity.name,
+        version=identity.version,
+        created=identity.created,
+        architecture=finished.recipe.architecture,
+        labels=THREE_CLASS_NAMES
+        if finished.recipe.classes == len(THREE_CLASS_NAMES)
+        else BINARY_NAMES,
+        codes=(
+            BundleCode(value=PNEUMONIA.value, scheme=PNEUMONIA.scheme, meaning=PNEUMONIA.meaning),
+        ),
+        decision_threshold=calibration.threshold,
+        calibration_temperature=calibration.temperature,
+        averages_flip=settings.averages_flip,
+        preprocessing_version=PREPROCESSING_VERSION,
+        population=POPULATION,
+        training_data=TRAINING_DATA,
+        training_data_sha256=finished.data_sha256,
+        figures=(),
+        vector_tolerance=VECTOR_TOLERANCE,
+        sha256={},
+    )

@@ -1,0 +1,56 @@
+"""Runs a network over prepared images; no labels, no figures."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from inference.network import RadiographNet, pneumonia_logit
+from training.shift import Change, unchanged
+
+SCORING_BATCH = 64
+
+
+@torch.inference_mode()
+def score(
+    network: RadiographNet,
+    images: torch.Tensor,
+    *,
+    size: int,
+    device: torch.device,
+    change: Change = unchanged,
+    averages_flip: bool = False,
+    full_precision: bool = False,
+) -> np.ndarray:
+    """Log odds of pneumonia for prepared images.
+
+    Parameters
+    ----------
+    images
+        uint8, (N, 224, 224).
+    size
+        Images are reduced to this many pixels per side first.
+    change
+        Applied to each batch, float32 (n, 1, 224, 224) in [0, 1], before it is reduced.
+    averages_flip
+        Score the mirrored images too and return the mean.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,), float64.
+    """
+    network.eval()
+    logits = []
+    for rows in images.split(SCORING_BATCH):
+        batch = change(rows[:, None].float() / 255.0)
+        if batch.shape[-1] != size:
+            batch = functional.interpolate(
+                batch, size=(size, size), mode="bilinear", antialias=True
+            )
+        batch = batch.to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=not full_precision):
+            scores = pneumonia_logit(network(batch).float())
+            if averages_flip:
+                scores = (scores + pneumonia_logit(network(batch.flip(3)).float())) / 2
+        logits.append(scores.cpu())
+    return torch.cat(logits).double().numpy()
