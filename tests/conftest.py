@@ -6,7 +6,7 @@ not installed the test is skipped and named at the end; with ``REQUIRE_PEERS=1``
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,7 @@ def _missing(peer: str) -> str:
         "pixelmed": ["java"],
         "chromium": ["chromium"],
         "openssl": ["openssl"],
+        "docker-compose": ["docker-compose"],
     }
     if peer == "postgresql":
         return "" if find_server_programs() else "postgresql server programs"
@@ -52,6 +53,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 _refuse(f"needs {peer} ({absent} not installed)")
     if item.get_closest_marker("data") and not os.environ.get(DATA_VARIABLE):
         _refuse(f"needs {DATA_VARIABLE}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let no test be skipped unseen where everything must run."""
+    report = yield
+    if report.skipped and PEERS_ARE_REQUIRED:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} was skipped, which REQUIRE_PEERS=1 forbids: {call.excinfo}"
+        )
+    return report
 
 
 def _refuse(reason: str) -> None:

@@ -1,0 +1,51 @@
+# make demo   sets everything up and shows a radiograph's whole way   (ONCE=1, STUDIES=FOLDER)
+# make test   every check there is                                    (REQUIRE_PEERS=1)
+# make lock   pins the newest versions that fit pyproject.toml (needs uv)
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test setup setup-test peers check lock clean
+
+demo: setup
+	$(BIN)/hilum demo $(if $(ONCE),--once) $(if $(STUDIES),--studies "$(STUDIES)")
+
+test: setup-test peers
+	$(MAKE) --no-print-directory check
+
+check:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+setup: .venv/.runtime
+setup-test: .venv/.test
+peers:
+	@sh tests/install_peers.sh
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hilum needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "python3-venv is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+
+# --no-deps with the project itself: everything it needs comes from the pinned, hashed file.
+.venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.test: requirements-test.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-test.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/.runtime
+
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+lock:
+	$(LOCK) --upgrade -o requirements.lock
+	$(LOCK) --upgrade --extra test -c requirements.lock -o requirements-test.lock
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

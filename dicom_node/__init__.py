@@ -1,0 +1,1 @@
+"""Talks DICOM: listener, intake, completeness, sender, delivery. Knows nothing of models."""

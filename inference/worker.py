@@ -1,0 +1,241 @@
+"""The worker process: claims studies and predictions, analyses them, records what came of it.
+
+The only broad `except` of the room is here: whatever a study does to us, it is set aside with a
+reason and the queue goes on.
+"""
+
+import os
+import socket
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pydicom.config
+import structlog
+import torch
+
+from archive.database import Archive
+from archive.errors import ArchiveUnavailable, LeaseLost
+from archive.records import (
+    ClaimedPrediction,
+    ClaimedStudy,
+    Outcome,
+    Prediction,
+    Refusal,
+    StudyState,
+)
+from config.logs import uid_digest
+from config.settings import Settings, WorkerSettings
+from inference.heartbeat import Heartbeat
+from inference.model import Classifier, load_classifier
+from inference.pipeline import Pipeline, analyse, give_up
+from inference.prediction import predict
+from inference.report.author import author_of
+from inference.report.words import refusal_in_words
+from inference.warm_up import warm_up
+
+SHIPPED_BUNDLES = Path(__file__).parent / "models"
+# One answer at a time: people wait for it, and between two a study may be served.
+PREDICTIONS_AT_ONCE = 8
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What one worker works with."""
+
+    name: str
+    pipeline: Pipeline
+    settings: WorkerSettings
+    destinations: tuple[str, ...]
+
+    @property
+    def archive(self) -> Archive:
+        """Where work comes from and goes to."""
+        return self.pipeline.archive
+
+
+def run(
+    settings: Settings,
+    archive: Archive,
+    stop: threading.Event,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Work until `stop` is set; what is held then is finished first.
+
+    Raises
+    ------
+    BundleInvalid
+        The model bundle may not be used; nothing is claimed.
+    """
+    _keep_values_out_of_warnings()
+    torch.set_num_threads(settings.worker.threads or os.cpu_count() or 1)
+    bench = make_bench(settings, archive)
+    warm_up(bench.pipeline)
+    with Heartbeat(archive.repository, bench.name, lease_seconds=settings.worker.lease_seconds):
+        log.info("worker ready", worker=bench.name, model=bench.pipeline.author.model.name)
+        on_ready()
+        while not stop.is_set():
+            if not work_once(bench):
+                stop.wait(settings.worker.poll_seconds)
+
+
+def make_bench(settings: Settings, archive: Archive) -> Bench:
+    """Load and verify the model, and put together what a worker needs.
+
+    Raises
+    ------
+    BundleInvalid
+        The model bundle may not be used.
+    """
+    classifier = load_classifier(bundle_folder(settings.model.bundle), device=settings.model.device)
+    return Bench(
+        name=f"{socket.gethostname()}-{os.getpid()}",
+        pipeline=Pipeline(
+            archive=archive,
+            classifier=classifier,
+            author=author_of(classifier.manifest),
+            clock=lambda: datetime.now(UTC),
+        ),
+        settings=settings.worker,
+        destinations=tuple(destination.name for destination in settings.destinations),
+    )
+
+
+def bundle_folder(bundle: str) -> Path:
+    """Folder of a bundle: a shipped one by its name, any other by its path."""
+    is_path = os.sep in bundle or bundle in {".", ".."}
+    return Path(bundle) if is_path else SHIPPED_BUNDLES / bundle
+
+
+def work_once(bench: Bench) -> bool:
+    """Answer what is asked and analyse one batch; tell whether there was anything to do."""
+    try:
+        questions = bench.archive.repository.claim_predictions(
+            bench.name, limit=PREDICTIONS_AT_ONCE, lease_seconds=bench.settings.lease_seconds
+        )
+        for question in questions:
+            _answer(question, bench)
+        claims = bench.archive.repository.claim_studies(
+            bench.name,
+            limit=bench.settings.batch_size,
+            lease_seconds=bench.settings.lease_seconds,
+            maximum_attempts=bench.settings.maximum_attempts,
+        )
+        hopeless = [one for one in claims if one.attempt > bench.settings.maximum_attempts]
+        for claim in hopeless:
+            _set_aside(claim, bench)
+        _analyse([one for one in claims if one not in hopeless], bench)
+    except ArchiveUnavailable as error:
+        # What was claimed comes back to the queue when its lease ends.
+        log.warning("the archive does not answer", error=type(error).__name__)
+        return False
+    return bool(questions or claims)
+
+
+def _analyse(claims: Sequence[ClaimedStudy], bench: Bench) -> None:
+    """Analyse a batch; one that fails as a whole is tried study by study."""
+    if not claims:
+        return
+    try:
+        outcomes = analyse(claims, bench.pipeline)
+    except ArchiveUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # the process loop
+        _log_failure("batch failed", error, count=len(claims))
+        if len(claims) == 1:
+            _return_or_set_aside(claims[0], bench)
+        else:
+            for claim in claims:
+                _analyse([claim], bench)
+        return
+    for claim, outcome in zip(claims, outcomes, strict=True):
+        _finish(claim, outcome, bench)
+
+
+def _return_or_set_aside(claim: ClaimedStudy, bench: Bench) -> None:
+    if claim.attempt >= bench.settings.maximum_attempts:
+        _set_aside(claim, bench)
+        return
+    try:
+        bench.archive.repository.return_study(
+            claim, reason=refusal_in_words(Refusal.PROCESSING_FAILED)
+        )
+    except LeaseLost:
+        log.info("lease lost", study=uid_digest(claim.study_uid))
+
+
+def _set_aside(claim: ClaimedStudy, bench: Bench) -> None:
+    """Finish a study as FAILED; with a report where even that can be made."""
+    try:
+        outcome = give_up(claim, bench.pipeline)
+    except ArchiveUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # the process loop
+        _log_failure("failure could not be reported", error, study=uid_digest(claim.study_uid))
+        outcome = bare_failure(bench.pipeline)
+    _finish(claim, outcome, bench)
+
+
+def bare_failure(pipeline: Pipeline) -> Outcome:
+    """Outcome FAILED without a report, when none can be made."""
+    return Outcome(
+        state=StudyState.FAILED,
+        model=pipeline.author.model,
+        refusal=Refusal.PROCESSING_FAILED,
+        reason=refusal_in_words(Refusal.PROCESSING_FAILED),
+    )
+
+
+def _finish(claim: ClaimedStudy, outcome: Outcome, bench: Bench) -> None:
+    study = uid_digest(claim.study_uid)
+    try:
+        bench.archive.repository.finish_study(claim, outcome, destinations=bench.destinations)
+    except LeaseLost:
+        log.info("lease lost", study=study)
+        return
+    log.info(
+        "study finished",
+        study=study,
+        state=outcome.state,
+        refusal=outcome.refusal,
+        count=len(outcome.findings),
+        attempt=claim.attempt,
+    )
+
+
+def _answer(question: ClaimedPrediction, bench: Bench) -> None:
+    classifier: Classifier = bench.pipeline.classifier
+    try:
+        prediction = predict(question, bench.archive.files, classifier)
+    except ArchiveUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # the process loop
+        _log_failure("prediction failed", error)
+        prediction = Prediction(
+            model=bench.pipeline.author.model,
+            refusal=Refusal.PROCESSING_FAILED,
+            reason=refusal_in_words(Refusal.PROCESSING_FAILED),
+        )
+    try:
+        bench.archive.repository.finish_prediction(question, prediction)
+    except LeaseLost:
+        log.info("nobody waits for this prediction")
+
+
+def _log_failure(message: str, error: Exception, **fields: object) -> None:
+    """Log where it happened, not what was said: messages of pydicom repeat element values."""
+    frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
+    log.error(message, error=type(error).__name__, exception="".join(frames), **fields)
+
+
+def _keep_values_out_of_warnings() -> None:
+    """Silence what pydicom says about malformed values, because it repeats them."""
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    for module in ("pydicom", "highdicom"):
+        warnings.filterwarnings("ignore", module=module)

@@ -1,0 +1,88 @@
+"""Runs the validators of other projects over our objects; each gives back what it complains of."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+_JARS = Path("/usr/share/java")
+_PIXELMED_JARS = (
+    "pixelmed",
+    "commons-codec",
+    "commons-net",
+    "vecmath",
+    "slf4j-api",
+    "slf4j-nop",
+    "javax.json",
+)
+_PIXELMED_PROGRAM = Path(__file__).parent / "pixelmed" / "ValidateReports.java"
+# PixelMed's rules hold more XPath operators than newer Java machines allow by default.
+_JAVA_OPTIONS = (
+    "-Xmx1g",
+    "-Djdk.xml.xpathExprGrpLimit=0",
+    "-Djdk.xml.xpathExprOpLimit=0",
+    "-Djdk.xml.xpathTotalOpLimit=0",
+)
+_LIMIT_SECONDS = 240
+# dcmtk checks the characters of single-byte sets only; the file is right.
+_DCMTK_KNOWS_NO_UTF8 = "does not support this Specific Character Set: ISO_IR 192"
+
+
+def dciodvfy(path: Path) -> list[str]:
+    """Errors and warnings of dicom3tools about one object; none when it is right."""
+    return [
+        line
+        for line in _lines(["dciodvfy", str(path)])
+        if line.startswith(("Error", "Warning")) or "Unrecognized" in line
+    ]
+
+
+def dsrdump(path: Path) -> list[str]:
+    """Errors and warnings of dcmtk about one structured report."""
+    return [
+        line
+        for line in _lines(["dsrdump", str(path)])
+        if line.startswith(("E:", "W:", "F:")) and _DCMTK_KNOWS_NO_UTF8 not in line
+    ]
+
+
+def dsr_text(path: Path) -> str:
+    """One structured report as dcmtk prints it."""
+    return "\n".join(_lines(["dsrdump", str(path)]))
+
+
+def dsr_html(path: Path) -> str:
+    """One structured report as dcmtk renders it for a browser, in UTF-8."""
+    return "\n".join(_lines(["dsr2html", "+U8", str(path)]))
+
+
+def pixelmed(paths: Sequence[Path]) -> dict[Path, list[str]]:
+    """Errors and warnings of PixelMed's template-aware validator about structured reports.
+
+    One Java machine for all files: its start and its rules cost several seconds.
+    """
+    classpath = ":".join(str(_JARS / f"{name}.jar") for name in _PIXELMED_JARS)
+    command = ["java", *_JAVA_OPTIONS, "-cp", classpath, str(_PIXELMED_PROGRAM)]
+    complaints: dict[Path, list[str]] = {}
+    validated = 0
+    current: list[str] = []
+    for line in _lines([*command, *map(str, paths)]):
+        if line.startswith("FILE "):
+            current = complaints.setdefault(Path(line.removeprefix("FILE ")), [])
+        elif line.startswith(("Error", "Warning")):
+            current.append(line)
+        elif "validation complete" in line:
+            validated += 1
+    if validated != len(paths):
+        raise RuntimeError("PixelMed did not come to the end of every file")
+    return complaints
+
+
+def _lines(command: Sequence[str]) -> list[str]:
+    finished = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_LIMIT_SECONDS,
+        check=False,
+    )
+    return finished.stdout.decode("utf-8", errors="replace").splitlines()
