@@ -4,23 +4,29 @@ Reads the settings, opens the archive and starts what was asked for. Heavy rooms
 are imported by the command that needs them, so that every other command starts at once.
 """
 
+import contextlib
+import shutil
 import signal
-import subprocess
+import socket
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import structlog
 import typer
+import yaml
 
 from archive.database import Archive, open_archive
 from archive.errors import ArchiveError, NotFound
 from archive.records import DeliveryState, ProcessKind, StudyUid
 from config.logs import configure_logs
-from config.settings import Settings, SettingsInvalid, load_settings
+from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
+from config.settings import DestinationSettings, Settings, SettingsInvalid, load_settings
+
+if TYPE_CHECKING:
+    from dicom_node.demo_pacs import Pacs
 
 app = typer.Typer(
     help="Chest-radiograph AI node: DICOM in, structured reports back into the same study.",
@@ -29,13 +35,9 @@ app = typer.Typer(
 )
 log = structlog.get_logger()
 
-CONFIGURATION_ERROR = 2
 FAILURE = 1
-# A part that ends by itself is started again after this long, doubled each time up to the most.
-FIRST_RESTART_SECONDS = 0.5
-LONGEST_RESTART_SECONDS = 30.0
-# What is being received or sent when SIGTERM comes is finished within this time.
-STOP_SECONDS = 10.0
+SEND_SECONDS = 30.0
+DEMO_FOLDER = Path("var/demo")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The site's settings file (YAML).")
@@ -68,7 +70,7 @@ def serve(
         configure_logs(settings.logs, process=parts[0])
         stop = _stop_on_signals()
         if supervised:
-            _stop_when_parent_ends(stop)
+            stop_when_parent_ends(stop)
         _run_part(parts[0], settings, stop)
         return
     configure_logs(settings.logs, process="supervisor")
@@ -81,111 +83,39 @@ def serve(
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
     archive = _open_archive(settings)
     log.info("starting", kind=part)
-    _entry_of(part)(settings, archive, stop, on_ready=_say_ready)
+    run, refused, status = _entry_of(part)
+    try:
+        run(settings, archive, stop, on_ready=_say_ready)
+    except refused as error:
+        _fail(f"{part}: {error}", status=status)
     log.info("stopped", kind=part)
 
 
-def _entry_of(part: ProcessKind) -> Callable[..., None]:
+def _entry_of(part: ProcessKind) -> "tuple[Callable[..., None], type[Exception], int]":
+    """Return what runs a part, the error that keeps it from starting, and its exit status."""
+    if part is ProcessKind.WORKER:
+        from inference.errors import BundleInvalid
+        from inference.worker import run as work
+
+        return work, BundleInvalid, CONFIGURATION_ERROR
+    if part is ProcessKind.API:
+        from api.app import run as serve_pages
+
+        return serve_pages, OSError, FAILURE
+    from dicom_node.errors import DicomNodeError
+
     if part is ProcessKind.NODE:
-        from dicom_node.listener import run
-    elif part is ProcessKind.WORKER:
-        from inference.worker import run
-    elif part is ProcessKind.SENDER:
-        from dicom_node.delivery import run
-    else:
-        from api.app import run
-    return run
+        from dicom_node.listener import run as listen
+
+        return listen, DicomNodeError, FAILURE
+    from dicom_node.delivery import run as deliver
+
+    return deliver, DicomNodeError, FAILURE
 
 
 def _say_ready() -> None:
     typer.echo("ready")
     sys.stdout.flush()
-
-
-class ProcessGroup:
-    """The parts of an installation as child processes, started again when they end.
-
-    A child says `ready` on its standard output and stops when its standard input ends, so that
-    none outlives this process even if it is killed.
-
-    Parameters
-    ----------
-    commands
-        One command per child.
-    stop
-        Set by the signals that end the group.
-    """
-
-    def __init__(self, commands: list[list[str]], stop: threading.Event) -> None:
-        self._commands = commands
-        self._stop = stop
-        self._exit_status = 0
-        self._waiting_for = threading.Semaphore(0)
-
-    def run(self, *, on_ready: Callable[[], None]) -> int:
-        """Keep the children running until told to stop; returns the exit status."""
-        keepers = [
-            threading.Thread(target=self._keep_running, args=(command,), daemon=True)
-            for command in self._commands
-        ]
-        for keeper in keepers:
-            keeper.start()
-        if self._all_ready():
-            on_ready()
-        self._stop.wait()
-        for keeper in keepers:
-            keeper.join(STOP_SECONDS + 2)
-        return self._exit_status
-
-    def _all_ready(self) -> bool:
-        for _ in self._commands:
-            while not self._waiting_for.acquire(timeout=0.1):
-                if self._stop.is_set():
-                    return False
-        return True
-
-    def _keep_running(self, command: list[str]) -> None:
-        pause = FIRST_RESTART_SECONDS
-        was_ready = False
-        while not self._stop.is_set():
-            started = time.monotonic()
-            status, ready = self._run_once(command, count_ready=not was_ready)
-            was_ready = was_ready or ready
-            if self._stop.is_set():
-                return
-            if status == CONFIGURATION_ERROR:
-                self._exit_status = status
-                self._stop.set()
-                return
-            lived_long = time.monotonic() - started > LONGEST_RESTART_SECONDS
-            pause = FIRST_RESTART_SECONDS if lived_long else min(pause * 2, LONGEST_RESTART_SECONDS)
-            log.error("part ended, starting it again", status=status, seconds=pause)
-            self._stop.wait(pause)
-
-    def _run_once(self, command: list[str], *, count_ready: bool) -> tuple[int, bool]:
-        child = subprocess.Popen(  # noqa: S603  # our own command line
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-        threading.Thread(target=self._end_with_group, args=(child,), daemon=True).start()
-        ready = False
-        assert child.stdout is not None  # noqa: S101  # PIPE above
-        for line in child.stdout:
-            if line.strip() == b"ready" and not ready:
-                ready = True
-                if count_ready:
-                    self._waiting_for.release()
-        return child.wait(), ready
-
-    def _end_with_group(self, child: "subprocess.Popen[bytes]") -> None:
-        while child.poll() is None and not self._stop.wait(0.2):
-            pass
-        if child.poll() is not None:
-            return
-        child.terminate()
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
 
 
 def _command_for(part: ProcessKind, arguments: list[str]) -> list[str]:
@@ -201,14 +131,6 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _stop_when_parent_ends(stop: threading.Event) -> None:
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        stop.set()
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @app.command()
 def echo(
     peer: Annotated[str, typer.Argument(help="A destination's name, or HOST:PORT.")],
@@ -217,22 +139,19 @@ def echo(
     secrets: SecretsOption = None,
 ) -> None:
     """Ask a peer whether it is there (C-ECHO)."""
-    from dicom_node.echo import echo_peer
+    from dicom_node.echo import echo as ask
     from dicom_node.errors import DicomNodeError
 
     settings = _settings(config, secrets)
-    address = next((one for one in settings.destinations if one.name == peer), None)
-    host, port = (address.host, address.port) if address else _host_and_port(peer)
     try:
-        seconds = echo_peer(
-            host,
-            port,
-            called_ae_title=address.ae_title if address else called,
+        answer = ask(
+            _peer(peer, called, settings.destinations),
             calling_ae_title=settings.node.ae_title,
+            timeout_seconds=settings.delivery.timeout_seconds,
         )
     except DicomNodeError as error:
         _fail(f"{peer}: {error}")
-    typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")
+    typer.echo(f"{peer}: answered in {answer.seconds * 1000:.0f} ms")
 
 
 @app.command()
@@ -246,16 +165,121 @@ def send(
     from dicom_node.errors import DicomNodeError
     from dicom_node.send import send_files
 
-    host, port = _host_and_port(peer)
     refused = 0
     try:
-        for sent in send_files(host, port, paths, called_ae_title=called, calling_ae_title=calling):
-            typer.echo(f"{sent.path}: {sent.words}")
-            refused += not sent.is_stored
+        for answer in send_files(
+            _peer(peer, called), paths, calling_ae_title=calling, timeout_seconds=SEND_SECONDS
+        ):
+            typer.echo(f"{answer.path}: {answer.words}")
+            refused += not answer.is_stored
     except DicomNodeError as error:
         _fail(f"{peer}: {error}")
     if refused:
         _fail(f"{peer}: {refused} not stored")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="End once the reports have arrived.")] = False,
+    studies: Annotated[
+        Path | None, typer.Option(help="Folder with DICOM objects to send, not the samples.")
+    ] = None,
+) -> None:
+    """Show a radiograph's whole way: a PACS, the node, real associations, reports in the PACS."""
+    from dicom_node.demo_pacs import running_pacs
+
+    # The demonstration's own corner; what an earlier one left there is of no use.
+    shutil.rmtree(DEMO_FOLDER, ignore_errors=True)
+    stop = _stop_on_signals()
+    with running_pacs(DEMO_FOLDER / "pacs", _free_port(4242)) as pacs:
+        file = _write_demo_settings(DEMO_FOLDER / "site.yaml", pacs)
+        settings = _settings(file, None)
+        configure_logs(settings.logs, process="demo")
+        typer.echo(f"PACS: {pacs.description}, {pacs.ae_title} at {pacs.host}:{pacs.port}")
+        typer.echo(f"settings: {file}")
+        archive = _open_archive(settings)
+        commands = [_command_for(part, ["--config", str(file)]) for part in ProcessKind]
+        group = ProcessGroup(commands, stop)
+        files = [studies] if studies else _write_samples(DEMO_FOLDER / "samples")
+
+        def show() -> None:
+            _say_ready()
+            status = _show_studies(files, settings, archive, pacs)
+            if once or status:
+                group.end(status)
+                return
+            typer.echo(f"page: http://{settings.api.host}:{settings.api.port}/   (Ctrl-C ends)")
+
+        status = group.run(on_ready=show)
+        archive.repository.dispose()
+    raise typer.Exit(status)
+
+
+def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs: "Pacs") -> int:
+    from dicom_node.errors import DicomNodeError
+    from inference.report.plain_text import as_text
+
+    from dicom_node.demonstration import reports_as_they_arrive, send_all
+
+    node = DestinationSettings(
+        name="node",
+        ae_title=settings.node.ae_title,
+        host=settings.node.host,
+        port=settings.node.port,
+    )
+    shown = []
+    try:
+        sent = send_all(files, node)
+        typer.echo(f"sent: {len(sent)} studies")
+        for study in reports_as_they_arrive(sent, archive, pacs):
+            shown.append(study)
+            name = study.study.attributes.patient_name
+            typer.echo(f"report in the PACS: {study.study.state:12} {name}")
+    except (DicomNodeError, ArchiveError) as error:
+        typer.echo(f"demo: {error}", err=True)
+        return FAILURE
+    typer.echo("\nOne of the reports, as the PACS keeps it:\n")
+    typer.echo(as_text(shown[0].reports[0]))
+    return 0
+
+
+def _write_demo_settings(file: Path, pacs: "Pacs") -> Path:
+    settings = {
+        "node": {"port": _free_port(11112), "quiet_period_seconds": 0.5},
+        "peers": [{"ae_title": "DEMO", "host": "127.0.0.1"}],
+        "destinations": [
+            {"name": "pacs", "ae_title": pacs.ae_title, "host": pacs.host, "port": pacs.port}
+        ],
+        "archive": {
+            "root": str(file.parent / "files"),
+            "database_url": f"sqlite:///{file.parent / 'hilum.db'}",
+        },
+        "api": {"port": _free_port(8000)},
+        "logs": {"level": "WARNING"},
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def _write_samples(folder: Path) -> list[Path]:
+    from training.sample_studies import sample_studies
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, ds in sample_studies():
+        files.append(folder / f"{name}.dcm")
+        ds.save_as(files[-1], enforce_file_format=True)
+    return files
+
+
+def _free_port(wanted: int) -> int:
+    """Return `wanted` if nothing listens there on loopback, else a free port."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+            found: int = server.getsockname()[1]
+            return found
+    _fail("no free port on 127.0.0.1")
 
 
 jobs = typer.Typer(help="Look at the queues and put failed work back.", no_args_is_help=True)
@@ -338,11 +362,18 @@ def _option(name: str, value: Path | None) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit():
-        _fail(f"{text}: neither a destination of the settings nor HOST:PORT")
-    return host, int(port)
+def _peer(
+    name: str, called: str, destinations: Sequence[DestinationSettings] = ()
+) -> DestinationSettings:
+    from dicom_node.echo import peer_at
+
+    for destination in destinations:
+        if destination.name == name:
+            return destination
+    try:
+        return peer_at(name, called_ae_title=called)
+    except ValueError as error:
+        _fail(f"{name}: neither a destination of the settings nor HOST:PORT ({error})")
 
 
 def _fail(words: str, *, status: int = FAILURE) -> NoReturn:

@@ -5,6 +5,7 @@ watching and reading. All methods are synchronous and thread safe; each is one t
 """
 
 from archive.repository.delivering import DeliveringRows
+from archive.repository.operating import OperatingRows
 from archive.repository.predicting import PredictingRows
 from archive.repository.reading import ReadingRows
 from archive.repository.receiving import ReceivingRows
@@ -15,6 +16,12 @@ __all__ = ["Repository"]
 
 
 class Repository(
-    ReceivingRows, WorkingRows, PredictingRows, DeliveringRows, WatchingRows, ReadingRows
+    ReceivingRows,
+    WorkingRows,
+    PredictingRows,
+    DeliveringRows,
+    WatchingRows,
+    ReadingRows,
+    OperatingRows,
 ):
     """All rows of one installation."""

@@ -1,0 +1,141 @@
+"""Makes the web application and runs it; the entry point of the `api` process."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator import Instrumentator
+
+from api.dependencies import Context
+from api.metrics import ArchiveCollector
+from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
+from api.problems import add_problem_handlers
+from api.routes import ALL_ROUTERS
+from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from archive.database import Archive
+from config.settings import ApiSettings, Settings
+
+# Of the interface under /api/v1, which only grows; not of the program.
+API_VERSION = "1.0"
+WEB = Path(__file__).with_name("web")
+DEFAULT_BODY_BYTES = 1 << 20
+# Boundaries and part headers around an upload.
+MULTIPART_ROOM_BYTES = 1 << 16
+UPLOAD_PATHS = ("/predict", "/dicom-web/")
+CONCURRENT_PREDICTIONS = 16
+LISTEN_BACKLOG = 512
+
+TAGS = [
+    {"name": "predict", "description": "One image in, one class out; nothing is kept."},
+    {"name": "studies", "description": "What was received, what the model said, what was sent."},
+    {"name": "deliveries", "description": "Reports on their way to the PACS."},
+    {"name": "health", "description": "For supervisors and monitoring."},
+]
+
+_log = structlog.get_logger()
+
+
+def create_app(settings: Settings, archive: Archive) -> FastAPI:
+    """Return the web application around `archive`; it opens no port and starts no thread."""
+    app = FastAPI(
+        title="Hilum",
+        version=API_VERSION,
+        summary="Chest-radiograph AI node: studies, findings, reports and their deliveries.",
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    registry = CollectorRegistry()
+    registry.register(ArchiveCollector(archive, settings))
+    app.state.context = Context(
+        settings=settings,
+        archive=archive,
+        templates=Jinja2Templates(env=_template_environment()),
+        metrics=registry,
+        prediction_slots=threading.BoundedSemaphore(CONCURRENT_PREDICTIONS),
+    )
+    _wrap(app, settings.api, registry)
+    add_problem_handlers(app)
+    for router in ALL_ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=WEB / "static"), name="static")
+    return app
+
+
+def run(
+    settings: Settings,
+    archive: Archive,
+    stop: threading.Event,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until `stop` is set; open requests are then finished, streams cut.
+
+    Raises
+    ------
+    OSError
+        The port cannot be bound.
+    """
+    # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        create_app(settings, archive),
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+    )
+    server = WebServer(config, archive=archive, stop=stop, on_ready=on_ready)
+    # Signals belong to the command line, which sets `stop`.
+    server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]
+    with _bound_socket(settings.api) as listener:
+        _log.info("web server listens", host=settings.api.host, port=settings.api.port)
+        server.run(sockets=[listener])
+    _log.info("web server stopped")
+
+
+def _bound_socket(settings: ApiSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server(
+        (settings.host, settings.port), family=family, backlog=LISTEN_BACKLOG
+    )
+
+
+def _template_environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(WEB / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _wrap(app: FastAPI, settings: ApiSettings, registry: CollectorRegistry) -> None:
+    """Add the middleware; the last one added is the outermost."""
+    app.add_middleware(
+        BodyLimit,
+        default_bytes=DEFAULT_BODY_BYTES,
+        upload_bytes=settings.maximum_upload_bytes + MULTIPART_ROOM_BYTES,
+        upload_paths=UPLOAD_PATHS,
+    )
+    Instrumentator(
+        registry=registry,
+        should_group_status_codes=False,
+        should_group_untemplated=True,
+        excluded_handlers=["^/static", "^/metrics$", "^/health/"],
+    ).instrument(app, metric_namespace="hilum")
+    app.add_middleware(LastResort)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestTrace)

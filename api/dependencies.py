@@ -1,0 +1,33 @@
+"""What routes are given: settings, archive and templates of the application they belong to."""
+
+import threading
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.templating import Jinja2Templates
+from prometheus_client import CollectorRegistry
+
+from archive.database import Archive
+from config.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What one application holds; made once by `create_app`."""
+
+    settings: Settings
+    archive: Archive
+    templates: Jinja2Templates
+    metrics: CollectorRegistry
+    prediction_slots: threading.BoundedSemaphore
+    """Limits how many threads wait for a worker, so that the others stay free for pages."""
+
+
+def context_of(request: Request) -> Context:
+    """Return what the application was made with."""
+    context: Context = request.app.state.context
+    return context
+
+
+InContext = Annotated[Context, Depends(context_of)]

@@ -1,0 +1,119 @@
+"""What the web process refuses, named after what the client should do next.
+
+Each class is one outcome with its HTTP status and its stable `code`; `problems.py` writes it as
+problem+json. Nothing here may repeat what a client sent, for it may be patient data.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One place in a request that is wrong."""
+
+    location: str
+    """Where, as `query.limit` or `body.comment`."""
+    message: str
+    code: str
+
+
+class ApiError(Exception):
+    """The request cannot be served.
+
+    Parameters
+    ----------
+    detail
+        What is wrong with this request, in words for the client.
+    code
+        Overrides the class's stable code where an outcome has finer kinds.
+    headers
+        Response headers that belong to the outcome, such as ``Retry-After``.
+    faults
+        The places that are wrong, where there are several.
+    """
+
+    status = 500
+    code = "internal_error"
+    title = "The server failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.headers = dict(headers or {})
+        self.faults = tuple(faults)
+
+
+class RequestMalformed(ApiError):
+    """The request's body cannot be parsed; send it in the form that its media type names."""
+
+    status = 400
+    code = "malformed_request"
+    title = "The request cannot be parsed"
+
+
+class UnknownThing(ApiError):
+    """There is nothing under this address; do not ask again."""
+
+    status = 404
+    code = "not_found"
+    title = "There is nothing here"
+
+
+class StateForbids(ApiError):
+    """What is asked for does not fit the state that the thing is in now; look at it first."""
+
+    status = 409
+    code = "state_conflict"
+    title = "Not in this state"
+
+
+class BodyTooLarge(ApiError):
+    """The request's body is larger than this installation takes."""
+
+    status = 413
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+class MediaTypeUnknown(ApiError):
+    """The body is of a kind that this address does not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "This kind of content is not read here"
+
+
+class RequestInvalid(ApiError):
+    """The request can be parsed, and says something that is not permitted; change it."""
+
+    status = 422
+    code = "invalid_request"
+    title = "The request is not valid"
+
+
+class ImageRefused(ApiError):
+    """The image is none that the model was made for; its `code` is the refusal."""
+
+    status = 422
+    code = "image_refused"
+    title = "The image is not scored"
+
+
+class PartUnavailable(ApiError):
+    """A part of the process group does not answer now; try again after `Retry-After`."""
+
+    status = 503
+    code = "unavailable"
+    title = "Not available now"
+
+    def __init__(self, detail: str, *, code: str = "", retry_after_seconds: int = 5) -> None:
+        super().__init__(detail, code=code, headers={"Retry-After": str(retry_after_seconds)})

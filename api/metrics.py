@@ -1,0 +1,85 @@
+"""Prometheus figures read from the archive at each scrape; counts and ages, no patient data."""
+
+from collections.abc import Iterator
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from archive.database import Archive
+from archive.errors import ArchiveUnavailable
+from config.settings import Settings
+
+_log = structlog.get_logger()
+
+
+class ArchiveCollector(Collector):
+    """Asks the archive when it is scraped; any number of web processes give the same figures."""
+
+    def __init__(self, archive: Archive, settings: Settings) -> None:
+        self._archive = archive
+        self._settings = settings
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that registering does not read the archive."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures; only `hilum_archive_up` 0 where the archive does not answer."""
+        up = GaugeMetricFamily("hilum_archive_up", "1 where the archive answered this scrape.")
+        try:
+            found = [*self._queues(), *self._counts(), *self._beats(), self._disk()]
+        except ArchiveUnavailable as error:
+            _log.warning("archive does not answer", error=type(error).__name__)
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from found
+
+    def _queues(self) -> list[Metric]:
+        depth = GaugeMetricFamily(
+            "hilum_queue_depth", "Studies or deliveries that wait at a stage.", labels=["stage"]
+        )
+        age = GaugeMetricFamily(
+            "hilum_queue_oldest_age_seconds",
+            "How long the oldest at a stage has waited.",
+            labels=["stage"],
+        )
+        for queue in self._archive.repository.queue_depths():
+            depth.add_metric([queue.stage], queue.count)
+            age.add_metric([queue.stage], queue.oldest_age_seconds)
+        return [depth, age]
+
+    def _counts(self) -> list[Metric]:
+        studies = GaugeMetricFamily(
+            "hilum_studies", "Studies in the archive by state.", labels=["state"]
+        )
+        deliveries = GaugeMetricFamily(
+            "hilum_deliveries",
+            "Deliveries in the archive by state and destination.",
+            labels=["state", "destination"],
+        )
+        for state, count in self._archive.repository.study_counts().items():
+            studies.add_metric([state], count)
+        for (destination, status), count in self._archive.repository.delivery_counts().items():
+            deliveries.add_metric([status, destination], count)
+        return [studies, deliveries]
+
+    def _beats(self) -> list[Metric]:
+        age = GaugeMetricFamily(
+            "hilum_process_beat_age_seconds",
+            "How long ago a process last said that it can work.",
+            labels=["kind", "process"],
+        )
+        for beat in self._archive.repository.beats():
+            age.add_metric([beat.kind, beat.name], beat.age_seconds)
+        return [age]
+
+    def _disk(self) -> Metric:
+        free = GaugeMetricFamily(
+            "hilum_disk_free_bytes", "Bytes that the file store may still write."
+        )
+        free.add_metric([], self._archive.files.free_bytes())
+        return free

@@ -1,0 +1,66 @@
+"""`/api/v1/studies`: what was received, what the model said, what was sent."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.dependencies import InContext
+from api.problems import problem_responses, with_header
+from api.schemas import UID_PATTERN, StudyBody, StudyPage, study_body, study_summary
+from archive.records import StudyState, StudyUid
+
+router = APIRouter(prefix="/api/v1/studies", tags=["studies"])
+
+LONGEST_PAGE = 200
+
+
+@router.get(
+    "",
+    operation_id="list_studies",
+    summary="Studies, newest first",
+    responses={
+        **with_header("Link", 'The next page as `<...>; rel="next"`; absent on the last.'),
+        **problem_responses(404, 422, 503, _404="The cursor is none of ours."),
+    },
+)
+def list_studies(
+    request: Request,
+    response: Response,
+    context: InContext,
+    state: Annotated[StudyState | None, Query(description="Only studies in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Studies on a page.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="The `next_cursor` of the page before.")
+    ] = None,
+) -> StudyPage:
+    """Return one page; the Link header has the address of the next."""
+    studies, next_cursor = context.archive.repository.studies(
+        limit=limit, before=cursor, state=state
+    )
+    if next_cursor is not None:
+        query = {"limit": limit, "cursor": next_cursor} | ({"state": state.value} if state else {})
+        response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+    return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)
+
+
+@router.get(
+    "/{study_uid}",
+    operation_id="get_study",
+    summary="One study with findings, reports and deliveries",
+    responses={
+        **with_header("ETag", "The study's revision; give it as If-Match."),
+        **problem_responses(404, 422, 503, _404="There is no such study."),
+    },
+)
+def get_study(
+    response: Response,
+    context: InContext,
+    study_uid: Annotated[
+        str, Path(pattern=UID_PATTERN, max_length=64, description="StudyInstanceUID (0020,000D).")
+    ],
+) -> StudyBody:
+    """Return a study with all that belongs to it."""
+    detail = context.archive.repository.study(StudyUid(study_uid))
+    response.headers["ETag"] = f'"{detail.study.revision}"'
+    return study_body(detail)

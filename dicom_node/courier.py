@@ -1,0 +1,241 @@
+"""Brings one destination its reports, in order, and records what it answered."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from archive.database import Archive
+from archive.errors import FileDamaged, FileMissing, LeaseLost
+from archive.records import ClaimedDelivery
+from config.logs import uid_digest
+from config.settings import DeliverySettings
+from dicom_node.backoff import BackOff
+from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable
+from dicom_node.sender import StoreAnswer
+from dicom_node.statuses import DeliveryVerdict, delivery_verdict, words_for
+
+_log = structlog.get_logger()
+
+# An association costs several round trips, and a PACS has few to give: kept this long unused.
+IDLE_SECONDS = 10.0
+
+
+class Link(Protocol):
+    """What of `StoreLink` is needed here."""
+
+    def send(self, content: bytes) -> StoreAnswer:
+        """Send one file and return the answer."""
+
+    def close(self) -> None:
+        """Release the association."""
+
+    def close_when_idle_for(self, seconds: float) -> None:
+        """Release the association if it was not used."""
+
+    def abort(self) -> None:
+        """Break the association."""
+
+
+class Courier:
+    """Serves one destination; `step` belongs to one thread.
+
+    Parameters
+    ----------
+    destination
+        Its name in the settings.
+    archive
+        Where deliveries wait.
+    link
+        The way to the destination.
+    claimant
+        Under which claims are held; no other courier may use it.
+    back_off, clock, now
+        When to try again; seconds that only grow; the time of day in UTC.
+    """
+
+    def __init__(
+        self,
+        destination: str,
+        archive: Archive,
+        link: Link,
+        settings: DeliverySettings,
+        *,
+        claimant: str,
+        back_off: BackOff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.destination = destination
+        self.claimant = claimant
+        self._archive = archive
+        self._link = link
+        self._settings = settings
+        self._back_off = back_off or BackOff(
+            first_seconds=settings.first_retry_seconds,
+            longest_seconds=settings.longest_retry_seconds,
+        )
+        self._clock = clock
+        self._now = now
+        self._failures = 0
+        self._waits_until = float("-inf")
+        self._holds_claims = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the destination failed and is not asked again before its back-off is over."""
+        return self._failures > 0
+
+    @property
+    def holds_claims(self) -> bool:
+        """Whether leases must be extended."""
+        return self._holds_claims
+
+    def step(self, stop: threading.Event) -> float:
+        """Deliver what is due, one batch at most, and return the seconds to wait before the next.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            What was claimed stays claimed until its lease ends.
+        """
+        wait_seconds = self._waits_until - self._clock()
+        if wait_seconds > 0:
+            return wait_seconds
+        claims = self._archive.repository.claim_deliveries(
+            self.claimant,
+            self.destination,
+            # One probe for all that wait: a destination that failed gets a single report.
+            limit=1 if self._failures else self._settings.batch_size,
+            lease_seconds=self._settings.lease_seconds,
+        )
+        if not claims:
+            self._link.close_when_idle_for(IDLE_SECONDS)
+            return self._settings.poll_seconds
+        self._holds_claims = True
+        try:
+            self._deliver(claims, stop)
+        finally:
+            self._holds_claims = False
+        return 0
+
+    def close(self) -> None:
+        """Release the association."""
+        self._link.close()
+
+    def abort(self) -> None:
+        """Break the association, so that a `step` which waits for an answer ends."""
+        self._link.abort()
+
+    def _deliver(self, claims: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
+        for position, claim in enumerate(claims):
+            rest = claims[position + 1 :]
+            if stop.is_set():
+                self._release([claim, *rest], delay_seconds=0, reason="the sender was stopped")
+                return
+            try:
+                went_on = self._deliver_one(claim)
+            except PeerUnavailable as error:
+                self._wait([claim, *rest], str(error))
+                return
+            except LeaseLost:
+                _log.warning("a delivery went to another sender", **_about(claim))
+                went_on = True
+            if not went_on:
+                # Later reports of the same study must not overtake this one.
+                delay_seconds = max(0.0, self._waits_until - self._clock())
+                self._release(rest, delay_seconds=delay_seconds, reason="an earlier one waits")
+                return
+
+    def _deliver_one(self, claim: ClaimedDelivery) -> bool:
+        """Send one report; False when the rest of the batch has to wait for it."""
+        try:
+            content = self._archive.files.read(claim.file_key, sha256=claim.file_sha256)
+            answer = self._link.send(content)
+        except (ContextRefused, FileDamaged, FileMissing, ReportUnreadable) as error:
+            self._give_up(claim, None, f"{type(error).__name__}: {error}")
+            return True
+        self._failures = 0
+        return self._record(claim, answer)
+
+    def _record(self, claim: ClaimedDelivery, answer: StoreAnswer) -> bool:
+        verdict = delivery_verdict(answer.status)
+        words = words_for(answer.status)
+        if verdict in (DeliveryVerdict.DELIVERED, DeliveryVerdict.DELIVERED_WITH_WARNING):
+            self._delivered(claim, answer, words if answer.status else "")
+            return True
+        if verdict is DeliveryVerdict.REFUSED:
+            self._give_up(claim, answer.status, words)
+            return True
+        if verdict is DeliveryVerdict.PEER_IS_FULL:
+            self._start_waiting()
+        self._retry(claim, answer.status, words)
+        return False
+
+    def _delivered(self, claim: ClaimedDelivery, answer: StoreAnswer, reason: str) -> None:
+        if answer.sop_class_uid != claim.sop_class_uid:
+            reason = f"{reason}; sent as SOP class {answer.sop_class_uid}".removeprefix("; ")
+        self._archive.repository.mark_delivered(claim, dicom_status=answer.status, reason=reason)
+        _log.info("report delivered", status=f"0x{answer.status:04X}", **_about(claim))
+
+    def _retry(self, claim: ClaimedDelivery, status: int, words: str) -> None:
+        if self._is_too_old(claim):
+            self._give_up(claim, status, words)
+            return
+        delay_seconds = self._back_off.delay_seconds(claim.attempt)
+        self._archive.repository.retry_delivery(
+            claim, delay_seconds=delay_seconds, dicom_status=status, reason=words
+        )
+        _log.warning("report not taken", reason=words, seconds=delay_seconds, **_about(claim))
+
+    def _give_up(self, claim: ClaimedDelivery, status: int | None, reason: str) -> None:
+        self._archive.repository.give_up_delivery(claim, dicom_status=status, reason=reason)
+        _log.error("gave up a report", reason=reason, **_about(claim))
+
+    def _wait(self, claims: Sequence[ClaimedDelivery], reason: str) -> None:
+        """Give everything back and leave the destination alone for a while."""
+        delay_seconds = self._start_waiting()
+        _log.warning(
+            "destination not available",
+            destination=self.destination,
+            reason=reason,
+            seconds=delay_seconds,
+        )
+        too_old = [claim for claim in claims if self._is_too_old(claim)]
+        for claim in too_old:
+            try:
+                self._give_up(claim, None, reason)
+            except LeaseLost:
+                _log.warning("a delivery went to another sender", **_about(claim))
+        young = [claim for claim in claims if claim not in too_old]
+        self._release(young, delay_seconds=delay_seconds, reason=reason)
+
+    def _start_waiting(self) -> float:
+        self._failures += 1
+        delay_seconds = self._back_off.delay_seconds(self._failures)
+        self._waits_until = self._clock() + delay_seconds
+        return delay_seconds
+
+    def _release(
+        self, claims: Sequence[ClaimedDelivery], *, delay_seconds: float, reason: str
+    ) -> None:
+        if claims:
+            self._archive.repository.release_deliveries(
+                claims, delay_seconds=delay_seconds, reason=reason
+            )
+
+    def _is_too_old(self, claim: ClaimedDelivery) -> bool:
+        limit = timedelta(seconds=self._settings.give_up_after_seconds)
+        return self._now() - claim.created_at > limit
+
+
+def _about(claim: ClaimedDelivery) -> dict[str, object]:
+    return {
+        "destination": claim.destination,
+        "delivery": claim.delivery_id,
+        "attempt": claim.attempt,
+        "instance": uid_digest(claim.sop_instance_uid),
+    }

@@ -1,0 +1,136 @@
+"""The sender process: a courier per destination claims reports, sends them, records the answer.
+
+Every step is safe to repeat: a courier that dies leaves claims whose lease runs out, and the
+object that is then sent again has the same UID. DELIVERED is written only after the destination's
+own answer. A destination that does not answer costs one probe per back-off, however much waits
+for it, and nothing of it reaches the other couriers.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from archive.database import Archive
+from archive.errors import ArchiveUnavailable
+from archive.records import ProcessKind
+from config.settings import Settings
+from dicom_node.courier import Courier
+from dicom_node.sender import StoreLink
+from dicom_node.upper_layer import prepare_pynetdicom
+
+_log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+# Leases are extended this many times before they would end.
+_EXTENSIONS_PER_LEASE = 3
+_STOP_SECONDS = 5.0
+
+
+def run(
+    settings: Settings,
+    archive: Archive,
+    stop: threading.Event,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Deliver until `stop` is set; what is being sent then is finished or given back.
+
+    Parameters
+    ----------
+    on_ready
+        Called once every destination has its courier.
+    """
+    prepare_pynetdicom()
+    couriers = _couriers(settings, archive)
+    threads = [
+        threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
+        for courier in couriers
+    ]
+    for thread in threads:
+        thread.start()
+    on_ready()
+    try:
+        _watch(couriers, settings, archive, stop)
+    finally:
+        _finish(couriers, threads)
+
+
+def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
+    claimant = f"{socket.gethostname()}-{os.getpid()}"
+    return [
+        Courier(
+            destination.name,
+            archive,
+            StoreLink(
+                destination,
+                calling_ae_title=settings.node.ae_title,
+                timeout_seconds=settings.delivery.timeout_seconds,
+            ),
+            settings.delivery,
+            claimant=f"{claimant}-{destination.name}",
+        )
+        for destination in settings.destinations
+    ]
+
+
+def _work(courier: Courier, stop: threading.Event) -> None:
+    """Let one courier work until `stop`; the loop of this process."""
+    while not stop.is_set():
+        try:
+            pause_seconds = courier.step(stop)
+        except ArchiveUnavailable as error:
+            _log.error(
+                "the archive does not answer", destination=courier.destination, error=str(error)
+            )
+            pause_seconds = BEAT_SECONDS
+        except Exception as error:  # noqa: BLE001  # the loop of this process
+            _log.error(
+                "a courier stumbled", destination=courier.destination, error=type(error).__name__
+            )
+            pause_seconds = BEAT_SECONDS
+        stop.wait(pause_seconds)
+    courier.close()
+
+
+def _watch(
+    couriers: list[Courier], settings: Settings, archive: Archive, stop: threading.Event
+) -> None:
+    """Beat, and keep the leases of what is being sent."""
+    every_seconds = settings.delivery.lease_seconds / _EXTENSIONS_PER_LEASE
+    extended_at = time.monotonic()
+    while True:
+        try:
+            away = sorted(courier.destination for courier in couriers if courier.is_waiting)
+            detail = f"not reachable: {', '.join(away)}" if away else ""
+            archive.repository.beat(ProcessKind.SENDER, socket.gethostname(), detail)
+            if time.monotonic() - extended_at >= every_seconds:
+                _extend_leases(couriers, settings, archive)
+                extended_at = time.monotonic()
+        except ArchiveUnavailable as error:
+            _log.error("the archive does not answer", error=str(error))
+        if stop.wait(BEAT_SECONDS):
+            return
+
+
+def _extend_leases(couriers: list[Courier], settings: Settings, archive: Archive) -> None:
+    for courier in couriers:
+        if courier.holds_claims:
+            archive.repository.extend_delivery_leases(
+                courier.claimant, lease_seconds=settings.delivery.lease_seconds
+            )
+
+
+def _finish(couriers: list[Courier], threads: list[threading.Thread]) -> None:
+    """Wait for the couriers; one that waits for a slow peer's answer loses its association."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    for courier, thread in zip(couriers, threads, strict=True):
+        if thread.is_alive():
+            courier.abort()
+    for thread in threads:
+        thread.join(_STOP_SECONDS / 2)
+    _log.info("stopped delivering")

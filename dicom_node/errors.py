@@ -1,0 +1,45 @@
+"""What can go wrong when talking DICOM, named after what happens next."""
+
+from dicom_node.statuses import StoreStatus
+
+
+class DicomNodeError(Exception):
+    """Base of the errors of this room."""
+
+
+class ListenerFailed(DicomNodeError):
+    """The port cannot be opened; the node does not start."""
+
+
+class ObjectRefused(DicomNodeError):
+    """A received object is not kept; the sender hears why.
+
+    Parameters
+    ----------
+    status
+        What C-STORE answers.
+    comment
+        In words for the sender's log, free of patient data; becomes Error Comment (0000,0902),
+        of which the first 64 characters travel (VR LO).
+    """
+
+    def __init__(self, status: StoreStatus, comment: str) -> None:
+        super().__init__(comment)
+        self.status = status
+        self.comment = comment
+
+
+class HeaderUnreadable(DicomNodeError):
+    """The beginning of a data set is not DICOM in its transfer syntax."""
+
+
+class PeerUnavailable(DicomNodeError):
+    """No association could be opened, or it broke; nothing was answered, try again later."""
+
+
+class ContextRefused(DicomNodeError):
+    """The peer takes no presentation context under which this object could be sent."""
+
+
+class ReportUnreadable(DicomNodeError):
+    """An object that should be sent is not a DICOM file."""

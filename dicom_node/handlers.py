@@ -1,0 +1,195 @@
+"""What the node does on each event of an association; every collaborator comes as an argument.
+
+`handle_store` is the body of this process's loop: nothing that one object does may end the
+association of the next, so it alone catches everything.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+from archive.database import Archive
+from archive.errors import ArchiveUnavailable, StorageFull
+from archive.records import Recorded
+from config.logs import uid_digest
+from dicom_node.access import GuestList
+from dicom_node.completeness import OpenStudies
+from dicom_node.errors import ObjectRefused
+from dicom_node.incoming import IncomingDataSet, ReceivedFile
+from dicom_node.reception import Kept, Sender, keep
+from dicom_node.statuses import (
+    STOPPING,
+    TOO_MANY_ASSOCIATIONS,
+    Rejection,
+    StoreStatus,
+)
+from dicom_node.traffic import Traffic
+from dicom_node.upper_layer import StreamingProvider, prefer_requestors_order
+
+_log = structlog.get_logger()
+
+# Error Comment (0000,0902) is LO: 64 characters (PS3.7 E.1-1, PS3.5 6.2).
+_COMMENT_LENGTH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reception:
+    """What the handlers work with."""
+
+    archive: Archive
+    guests: GuestList
+    open_studies: OpenStudies
+    traffic: Traffic
+    maximum_associations: int
+
+
+def handle_requested(event: Event, reception: Reception) -> None:
+    """Welcome an association or reject it, before anything of it is looked at."""
+    association = event.assoc
+    request = cast(A_ASSOCIATE, association.requestor.primitive)
+    calling_ae, called_ae = request.calling_ae_title, request.called_ae_title
+    peer = str(association.requestor.address)
+    rejection = _judge(reception, calling_ae, called_ae, peer)
+    if rejection is None:
+        reception.traffic.enter(id(association))
+        # The answer names the title that was called: several may be ours.
+        association.acceptor.ae_title = called_ae
+        prefer_requestors_order(association)
+        return
+    _log.warning(
+        "association rejected",
+        calling_ae=calling_ae,
+        called_ae=called_ae,
+        peer=peer,
+        reason=rejection.words,
+    )
+    association.acse.send_reject(rejection.result, rejection.source, rejection.reason)
+    association.kill()
+
+
+def _judge(reception: Reception, calling_ae: str, called_ae: str, address: str) -> Rejection | None:
+    if reception.traffic.is_stopping:
+        return STOPPING
+    rejection = reception.guests.judge(calling_ae=calling_ae, called_ae=called_ae, address=address)
+    if rejection is None and reception.traffic.count >= reception.maximum_associations:
+        return TOO_MANY_ASSOCIATIONS
+    return rejection
+
+
+def handle_accepted(event: Event) -> None:
+    """Note an association that was opened."""
+    _log.info("association opened", **_ends(event), peer=event.assoc.requestor.address)
+
+
+def handle_echo(event: Event) -> int:
+    """Answer C-ECHO (PS3.4 annex A)."""
+    _log.info("echo answered", **_ends(event))
+    return int(StoreStatus.SUCCESS)
+
+
+def handle_store(event: Event, reception: Reception) -> Dataset:
+    """Answer C-STORE (PS3.4 annex B); 0x0000 only once bytes and row are durable."""
+    reception.traffic.begin(id(event.assoc))
+    data_set = cast(C_STORE, event.request).DataSet
+    try:
+        file = _finished(data_set)
+        kept = keep(file, _sender(event), reception.archive)
+        return _after(kept, file, event, reception)
+    except ObjectRefused as refusal:
+        return _refuse(event, refusal.status, refusal.comment)
+    except StorageFull:
+        return _refuse(event, StoreStatus.OUT_OF_RESOURCES, "no room left")
+    except ArchiveUnavailable:
+        return _refuse(event, StoreStatus.PROCESSING_FAILURE, "the archive does not answer")
+    except Exception as error:  # noqa: BLE001  # the loop of this process; see the module
+        # The message of an unexpected error may quote the object, so only its kind is logged.
+        _log.error("object failed", error=type(error).__name__, **_ends(event))
+        return _answer(StoreStatus.PROCESSING_FAILURE, "unexpected failure")
+    finally:
+        if isinstance(data_set, IncomingDataSet):
+            data_set.close()
+
+
+def handle_sent(event: Event, reception: Reception) -> None:
+    """Note that an answer has left, so that a stopping node may close this association."""
+    reception.traffic.end(id(event.assoc))
+
+
+def handle_closed(event: Event, reception: Reception) -> None:
+    """Forget an association that is gone, however it went, and drop what was half received."""
+    association = event.assoc
+    reception.traffic.leave(id(association))
+    reception.open_studies.forget(id(association))
+    if isinstance(association.dimse, StreamingProvider):
+        association.dimse.discard()
+
+
+def handle_ended(event: Event, how: str) -> None:
+    """Note how an association ended."""
+    _log.info("association ended", reason=how, **_ends(event))
+
+
+def _finished(data_set: object) -> ReceivedFile:
+    if not isinstance(data_set, IncomingDataSet):
+        raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "the data set is missing")
+    return data_set.finish()
+
+
+def _after(kept: Kept, file: ReceivedFile, event: Event, reception: Reception) -> Dataset:
+    key = kept.admission.key
+    about = {
+        "study": uid_digest(key.study_uid),
+        "instance": uid_digest(key.sop_instance_uid),
+        "byte_count": file.byte_count,
+        **_ends(event),
+    }
+    if kept.recorded is Recorded.CONFLICT:
+        _log.warning("object kept apart: its UID stands for another", **about)
+        return _answer(StoreStatus.DUPLICATE_INSTANCE, "UID is in use by another object")
+    reception.open_studies.add(id(event.assoc), key.study_uid)
+    _log.info(
+        "object received" if kept.recorded is Recorded.NEW else "object received again",
+        sop_class=UID(file.heading.command.sop_class_uid).name,
+        transfer_syntax=file.heading.transfer_syntax.name,
+        **about,
+    )
+    return _answer(StoreStatus.SUCCESS, "")
+
+
+def _refuse(event: Event, status: StoreStatus, comment: str) -> Dataset:
+    uid = str(cast(C_STORE, event.request).AffectedSOPInstanceUID or "")
+    _log.warning(
+        "object refused",
+        status=f"0x{status:04X}",
+        reason=comment,
+        instance=uid_digest(uid),
+        **_ends(event),
+    )
+    return _answer(status, comment)
+
+
+def _answer(status: StoreStatus, comment: str) -> Dataset:
+    answer = Dataset()
+    answer.Status = int(status)
+    if comment:
+        answer.ErrorComment = comment[:_COMMENT_LENGTH]
+    return answer
+
+
+def _sender(event: Event) -> Sender:
+    ends = _ends(event)
+    return Sender(calling_ae_title=ends["calling_ae"], called_ae_title=ends["called_ae"])
+
+
+def _ends(event: Event) -> dict[str, str]:
+    association = event.assoc
+    return {
+        "calling_ae": str(association.requestor.ae_title).strip(),
+        "called_ae": str(association.acceptor.ae_title).strip(),
+    }

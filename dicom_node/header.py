@@ -1,0 +1,90 @@
+"""Reads the beginning of a received data set, never its pixels."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from dicom_node.errors import HeaderUnreadable
+from dicom_node.intake import HEADER_TAGS
+
+_UNDEFINED_LENGTH = 0xFFFFFFFF  # PS3.5 7.1.1
+_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in HEADER_TAGS]
+# Everything up to here is header: the pixel data elements are (7FE0,0001) and above.
+_FIRST_BULK_TAG = 0x7FE00001
+# How much of a deflated data set is unpacked to find its header: enough for any header, little
+# enough for a data set that was made to explode.
+_INFLATED_BYTES = 8 << 20
+# PS3.5 A.5; the two JPIP syntaxes whose data set is deflated too (PS3.5 A.6 to A.9).
+_DEFLATED = (
+    DeflatedExplicitVRLittleEndian,
+    UID("1.2.840.10008.1.2.4.95"),
+    UID("1.2.840.10008.1.2.4.205"),
+)
+
+
+def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Dataset:
+    """Return the elements of `HEADER_TAGS` that stand before the pixels; values are not decoded.
+
+    Parameters
+    ----------
+    path
+        A file with preamble and file meta.
+    data_set_offset
+        Where in bytes its data set begins.
+
+    Raises
+    ------
+    HeaderUnreadable
+        This is not a data set in that transfer syntax.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(data_set_offset)
+            source = _inflated(file) if transfer_syntax in _DEFLATED else file
+            header = read_dataset(
+                source,
+                transfer_syntax.is_implicit_VR,
+                transfer_syntax.is_little_endian,
+                stop_when=_is_bulk,
+                specific_tags=_TAGS,
+            )
+            _check_complete(header)
+            return header
+    except (
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        RecursionError,
+        struct.error,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise HeaderUnreadable(type(error).__name__) from None
+
+
+def _check_complete(header: Dataset) -> None:
+    """Refuse values that the end of the data cut off; half a Study UID names another study."""
+    for tag in _TAGS:
+        element = header.get_item(tag)
+        if isinstance(element, RawDataElement) and element.value is not None:
+            is_defined = element.length != _UNDEFINED_LENGTH
+            if is_defined and len(element.value) < element.length:
+                raise EOFError
+
+
+def _is_bulk(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int(tag) >= _FIRST_BULK_TAG
+
+
+def _inflated(file: BinaryIO) -> BinaryIO:
+    # PS3.5 A.5: raw deflate (RFC 1951), hence the negative window size.
+    return BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(), _INFLATED_BYTES))

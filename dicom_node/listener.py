@@ -1,0 +1,260 @@
+"""The node process: opens the port, queues complete studies, and stops without losing an object."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import cast
+
+import structlog
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
+
+from archive.database import Archive
+from archive.errors import ArchiveUnavailable
+from archive.records import ProcessKind
+from config.settings import NodeSettings, Settings
+from dicom_node.access import GuestList
+from dicom_node.completeness import QUEUE_SECONDS, Completeness, OpenStudies
+from dicom_node.errors import ListenerFailed
+from dicom_node.handlers import (
+    Reception,
+    handle_accepted,
+    handle_closed,
+    handle_echo,
+    handle_ended,
+    handle_requested,
+    handle_sent,
+    handle_store,
+)
+from dicom_node.incoming import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Heading,
+    IncomingDataSet,
+)
+from dicom_node.intake import ACCEPTED_SOP_CLASSES
+from dicom_node.traffic import Traffic
+from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
+
+_log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+# A stop finishes what is being received for this long; then the sender has to repeat it.
+STOP_SECONDS = 8.0
+_STOP_POLL_SECONDS = 0.05
+_ACCEPT_POLL_SECONDS = 0.1
+# Connections that are not (yet) associations: rejected ones that linger, or silent ones.
+_CONNECTIONS_PER_ASSOCIATION = 2
+_SPARE_CONNECTIONS = 16
+
+
+def supported_contexts() -> list[PresentationContext]:
+    """Return what the node accepts: C-ECHO, and its image classes in every transfer syntax."""
+    contexts = [build_context(Verification)]
+    contexts += [build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in ACCEPTED_SOP_CLASSES]
+    return contexts
+
+
+class Listener:
+    """An open port.
+
+    Parameters
+    ----------
+    settings
+        Of the whole installation.
+    archive
+        Where objects are kept.
+
+    Raises
+    ------
+    ListenerFailed
+        The port cannot be opened.
+    """
+
+    def __init__(self, settings: Settings, archive: Archive) -> None:
+        node = settings.node
+        self._archive = archive
+        self._node = node
+        self._open_studies = OpenStudies()
+        self._traffic = Traffic()
+        self._completeness = Completeness(
+            archive.repository,
+            self._open_studies,
+            quiet_period_seconds=node.quiet_period_seconds,
+            cap_seconds=node.study_cap_seconds,
+        )
+        reception = Reception(
+            archive=archive,
+            guests=GuestList(
+                ae_titles=(node.ae_title,),
+                peers=settings.peers,
+                accept_unknown_peers=node.accept_unknown_peers,
+            ),
+            open_studies=self._open_studies,
+            traffic=self._traffic,
+            maximum_associations=node.maximum_associations,
+        )
+        self._server = self._open(_application_entity(node), reception)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_ACCEPT_POLL_SECONDS,), daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that was opened."""
+        return int(self._server.server_address[1])
+
+    def tick(self) -> None:
+        """Queue what is complete and forget associations that died without a word.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            The next tick tries again.
+        """
+        alive = {id(association) for association in self._server.active_associations}
+        self._traffic.keep_only(alive)
+        self._open_studies.keep_only(alive)
+        queued = self._completeness.tick()
+        if queued:
+            _log.info("studies complete", count=queued)
+
+    def beat(self) -> None:
+        """Say that the node works, and whether it has room.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            The database or the file store does not answer.
+        """
+        free_bytes = self._archive.files.free_bytes()
+        has_room = free_bytes >= self._node.minimum_free_bytes
+        if not has_room:
+            _log.warning("no room left, objects are refused", free_bytes=free_bytes)
+        self._archive.repository.beat(
+            ProcessKind.NODE,
+            f"{self._node.ae_title}@{self._node.host}:{self.port}",
+            "" if has_room else "no room left, objects are refused",
+        )
+
+    def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
+        """Close the port, finish what is being received, then abort what is still open."""
+        self._traffic.stop()
+        self._server.stop_listening()
+        deadline = time.monotonic() + within_seconds
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            while associations := self._server.active_associations:
+                is_late = time.monotonic() >= deadline
+                pool.map(Association.abort, (a for a in associations if is_late or self._idle(a)))
+                if is_late:
+                    break
+                time.sleep(_STOP_POLL_SECONDS)
+        self._thread.join()
+
+    def _idle(self, association: Association) -> bool:
+        owes = self._traffic.owes_answer(id(association))
+        provider = association.dimse
+        is_receiving = isinstance(provider, StreamingProvider) and provider.is_receiving
+        return not owes and not is_receiving
+
+    def _open(self, ae: AE, reception: Reception) -> Server:
+        try:
+            server = ae.make_server(
+                (self._node.host, self._node.port),
+                evt_handlers=_handlers(reception),
+                contexts=supported_contexts(),
+                server_class=Server,
+                open_data_set=self._open_data_set,
+                timeout_seconds=self._node.network_timeout_seconds,
+                most_connections=(
+                    _CONNECTIONS_PER_ASSOCIATION * self._node.maximum_associations
+                    + _SPARE_CONNECTIONS
+                ),
+            )
+        except OSError as error:
+            raise ListenerFailed(
+                f"{self._node.host}:{self._node.port} cannot be opened: {error.strerror}"
+            ) from None
+        return cast(Server, server)
+
+    def _open_data_set(self, heading: Callable[[], Heading]) -> IncomingDataSet:
+        return IncomingDataSet(
+            self._archive.files,
+            minimum_free_bytes=self._node.minimum_free_bytes,
+            heading=heading,
+        )
+
+
+def run(
+    settings: Settings,
+    archive: Archive,
+    stop: threading.Event,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Receive until `stop` is set.
+
+    Parameters
+    ----------
+    on_ready
+        Called once the port listens.
+
+    Raises
+    ------
+    ListenerFailed
+        The port cannot be opened.
+    """
+    prepare_pynetdicom()
+    listener = Listener(settings, archive)
+    _log.info(
+        "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
+    )
+    on_ready()
+    beat_at = float("-inf")
+    try:
+        while not stop.wait(QUEUE_SECONDS):
+            try:
+                listener.tick()
+                if time.monotonic() - beat_at >= BEAT_SECONDS:
+                    listener.beat()
+                    beat_at = time.monotonic()
+            except ArchiveUnavailable as error:
+                _log.error("the archive does not answer", error=str(error))
+                stop.wait(BEAT_SECONDS)
+            except Exception as error:  # noqa: BLE001  # the loop of this process
+                _log.error("the node stumbled", error=type(error).__name__)
+                stop.wait(BEAT_SECONDS)
+    finally:
+        listener.close()
+        _log.info("stopped listening", port=settings.node.port)
+
+
+def _application_entity(node: NodeSettings) -> AE:
+    ae = AE(ae_title=node.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.maximum_pdu_size = node.maximum_pdu_bytes
+    # `handle_requested` counts for itself and says why; pynetdicom would also count connections
+    # that it has rejected and that linger.
+    ae.maximum_associations = 1 << 16
+    ae.network_timeout = node.network_timeout_seconds
+    ae.acse_timeout = min(node.network_timeout_seconds, 30)
+    ae.dimse_timeout = node.network_timeout_seconds
+    return ae
+
+
+def _handlers(reception: Reception) -> list[evt.EventHandlerType]:
+    return [
+        (evt.EVT_REQUESTED, partial(handle_requested, reception=reception)),
+        (evt.EVT_ACCEPTED, handle_accepted),
+        (evt.EVT_C_ECHO, handle_echo),
+        (evt.EVT_C_STORE, partial(handle_store, reception=reception)),
+        (evt.EVT_PDU_SENT, partial(handle_sent, reception=reception)),
+        (evt.EVT_RELEASED, partial(handle_ended, how="released")),
+        (evt.EVT_ABORTED, partial(handle_ended, how="aborted")),
+        (evt.EVT_CONN_CLOSE, partial(handle_closed, reception=reception)),
+    ]

@@ -1,0 +1,113 @@
+"""From a complete incoming file to a durable, recorded instance.
+
+`keep` is what stands between a C-STORE and its 0x0000: on return the bytes and the row are
+durable. Calling it again for the same object is safe and records nothing new.
+"""
+
+from dataclasses import dataclass
+
+from archive.database import Archive
+from archive.records import Arrival, FileKey, Recorded
+from dicom_node.errors import HeaderUnreadable, ObjectRefused
+from dicom_node.header import read_header
+from dicom_node.incoming import ReceivedFile
+from dicom_node.intake import Admission, admit
+from dicom_node.statuses import StoreStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """The two ends of the association that brought an object."""
+
+    calling_ae_title: str
+    called_ae_title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What came of an object."""
+
+    admission: Admission
+    recorded: Recorded
+
+
+def keep(file: ReceivedFile, sender: Sender, archive: Archive) -> Kept:
+    """Make a received file durable and record it.
+
+    Returns
+    -------
+    Kept
+        A conflict is kept apart, listed, and no part of its study.
+
+    Raises
+    ------
+    ObjectRefused
+        Nothing was kept.
+    ArchiveUnavailable
+        Nothing was recorded; the sender must not hear success. A file without a row may remain,
+        which a repeat replaces by its equal.
+    """
+    admission = _admit(file)
+    known = archive.repository.instance_data_set_sha256(admission.key.sop_instance_uid)
+    if known == file.data_set_sha256:
+        # The file at the place is not touched: its recorded digest covers the file meta too.
+        return Kept(admission=admission, recorded=Recorded.DUPLICATE)
+    if known is not None:
+        return _keep_apart(file, admission, sender, archive)
+    file_key = archive.files.keep_received(
+        file.path, admission.key, data_set_sha256=file.data_set_sha256
+    )
+    recorded = archive.repository.record_instance(_arrival(file, admission, sender, file_key))
+    if recorded is Recorded.CONFLICT:
+        # Another association was faster with other bytes; this file is the one set apart.
+        return _keep_apart(file, admission, sender, archive, file_key)
+    return Kept(admission=admission, recorded=recorded)
+
+
+def _admit(file: ReceivedFile) -> Admission:
+    try:
+        header = read_header(
+            file.path,
+            data_set_offset=file.data_set_offset,
+            transfer_syntax=file.heading.transfer_syntax,
+        )
+    except HeaderUnreadable:
+        raise ObjectRefused(
+            StoreStatus.CANNOT_UNDERSTAND, "not a data set in its transfer syntax"
+        ) from None
+    return admit(header, file.heading.command)
+
+
+def _keep_apart(
+    file: ReceivedFile,
+    admission: Admission,
+    sender: Sender,
+    archive: Archive,
+    moved_to: FileKey | None = None,
+) -> Kept:
+    path = file.path if moved_to is None else archive.files.path_of(moved_to)
+    file_key = archive.files.keep_conflict(
+        path, admission.key, data_set_sha256=file.data_set_sha256
+    )
+    archive.repository.record_conflict(_arrival(file, admission, sender, file_key))
+    return Kept(admission=admission, recorded=Recorded.CONFLICT)
+
+
+def _arrival(
+    file: ReceivedFile, admission: Admission, sender: Sender, file_key: FileKey
+) -> Arrival:
+    return Arrival(
+        key=admission.key,
+        sop_class_uid=file.heading.command.sop_class_uid,
+        transfer_syntax_uid=str(file.heading.transfer_syntax),
+        modality=admission.modality,
+        file_key=file_key,
+        file_sha256=file.file_sha256,
+        data_set_sha256=file.data_set_sha256,
+        byte_count=file.byte_count,
+        calling_ae_title=sender.calling_ae_title,
+        called_ae_title=sender.called_ae_title,
+        attributes=admission.attributes,
+        priority=admission.priority,
+        flaws=admission.flaws,
+    )

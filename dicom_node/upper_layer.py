@@ -1,0 +1,228 @@
+"""Makes pynetdicom's acceptor fast, flat in memory and bounded in time; no rule of ours is here.
+
+pynetdicom reads a socket in pieces of 4 KiB, waits for ever for the rest of a PDU, believes any
+PDU length, and collects a data set in memory. Each is replaced through the attributes that its
+objects carry for the purpose (``dul.socket.recv``, ``dimse``, ``message.data_set``);
+tests/unit/dicom_node/test_upper_layer.py fails when an update of pynetdicom moves one of them.
+"""
+
+import socket
+import warnings
+from collections.abc import Callable
+from socketserver import BaseServer
+from typing import Any, cast
+
+import structlog
+from pydicom.config import IGNORE, settings
+from pydicom.uid import UID
+from pynetdicom import _config
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
+from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from dicom_node.incoming import Heading, IncomingDataSet
+from dicom_node.intake import Command
+
+SOCKET_BUFFER_BYTES = 1 << 20
+# PDUs other than P-DATA have no negotiated limit; an A-ASSOCIATE-RQ with 128 contexts and every
+# transfer syntax in each stays far below this.
+LONGEST_OTHER_PDU_BYTES = 1 << 20
+# The length field of a P-DATA-TF PDU counts the headers of its values, the announced maximum
+# does too (PS3.8 D.1), but some senders announce and count without (6 bytes per value).
+_PDU_SLACK_BYTES = 64
+
+_log = structlog.get_logger()
+
+OpenDataSet = Callable[[Callable[[], Heading]], IncomingDataSet]
+
+
+def tune_association(association: Association, *, timeout_seconds: float) -> None:
+    """Tune the connection of an association that is open."""
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def prefer_requestors_order(association: Association) -> None:
+    """Accept, of each context's transfer syntaxes, the first that the requestor names.
+
+    pynetdicom goes by the acceptor's order instead, so a sender that offers its own compressed
+    syntax first and an uncompressed one to fall back on would have to decode every object.
+    """
+    request = cast(A_ASSOCIATE, association.requestor.primitive)
+    named: dict[UID | None, list[UID]] = {}
+    for offered in request.presentation_context_definition_list:
+        named.setdefault(offered.abstract_syntax, []).extend(offered.transfer_syntax)
+    for supported in association.acceptor.supported_contexts:
+        ours = supported.transfer_syntax
+        first = [uid for uid in named.get(supported.abstract_syntax, ()) if uid in ours]
+        supported.transfer_syntax = list(dict.fromkeys([*first, *ours]))
+
+
+def prepare_pynetdicom() -> None:
+    """Set what pynetdicom and pydicom keep for a whole process; safe to repeat."""
+    # Its own logging handlers render every PDU, element values included.
+    _config.LOG_HANDLER_LEVEL = "none"
+    # Files are sent as their bytes are, not parsed and encoded again.
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    # Warnings about malformed values quote the values.
+    settings.reading_validation_mode = IGNORE
+    warnings.filterwarnings("ignore", module=r"(pydicom|pynetdicom)\b")
+
+
+def tune_socket(connection: socket.socket, *, timeout_seconds: float) -> None:
+    """Send small PDUs at once, buffer large ones, and wait for neither for ever."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.settimeout(timeout_seconds)
+
+
+class PduReader:
+    """Reads whole PDUs with as few calls as there are pieces; stands in for ``socket.recv``.
+
+    Parameters
+    ----------
+    connection
+        A tuned socket.
+    longest_pdu_bytes
+        A peer that announces a longer PDU loses the connection.
+    """
+
+    def __init__(self, connection: socket.socket, *, longest_pdu_bytes: int) -> None:
+        self._connection = connection
+        self._longest = max(longest_pdu_bytes + _PDU_SLACK_BYTES, LONGEST_OTHER_PDU_BYTES)
+
+    def __call__(self, byte_count: int) -> bytearray:
+        """Return `byte_count` bytes, or fewer when the peer closed the connection.
+
+        Raises
+        ------
+        OSError
+            Nothing came for the socket's time-out, or `byte_count` is beyond the limit.
+        """
+        if byte_count > self._longest:
+            raise OSError("a PDU longer than was negotiated")
+        content = bytearray(byte_count)
+        view = memoryview(content)
+        received = 0
+        while received < byte_count:
+            count = self._connection.recv_into(view[received:])
+            if count == 0:
+                break
+            received += count
+        view.release()
+        del content[received:]
+        return content
+
+
+class StreamingProvider(DIMSEServiceProvider):
+    """Lets every message that is received keep its data set in a file.
+
+    Parameters
+    ----------
+    assoc
+        The association it serves.
+    open_data_set
+        Makes the place for one data set.
+    """
+
+    def __init__(self, assoc: Association, open_data_set: OpenDataSet) -> None:
+        super().__init__(assoc)
+        self._open_data_set = open_data_set
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun and not yet ended."""
+        return self.message is not None or not self.msg_queue.empty()
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take the next piece of a message (PS3.7 6.3)."""
+        if self.message is None:
+            message = self.message = DIMSEMessage()
+            message.data_set = self._open_data_set(lambda: self._heading(message))
+        try:
+            super().receive_primitive(primitive)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # pynetdicom lets these end its thread, which leaves the peer waiting; an
+            # unrecognised PDU is aborted instead (PS3.8 9.2.3, AA-8 by Evt19).
+            _log.warning(
+                "association aborted", reason="not a DIMSE message", error=type(error).__name__
+            )
+            self.discard()
+            self.dul.event_queue.put("Evt19")
+
+    def discard(self) -> None:
+        """Drop what was received of messages that nobody will handle; safe to repeat."""
+        if self.message is not None and isinstance(self.message.data_set, IncomingDataSet):
+            self.message.data_set.close()
+
+    def _heading(self, message: DIMSEMessage) -> Heading:
+        command = message.command_set
+        contexts = {context.context_id: context for context in self.assoc.accepted_contexts}
+        context = contexts.get(message.context_id)
+        syntaxes = context.transfer_syntax if context is not None else [UID("")]
+        return Heading(
+            command=Command(
+                sop_class_uid=str(command.get("AffectedSOPClassUID") or ""),
+                sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
+            ),
+            transfer_syntax=syntaxes[0],
+        )
+
+
+class Acceptor(RequestHandler):
+    """Prepares each new connection."""
+
+    server: "Server"
+
+    def _create_association(self) -> Association:
+        tune_socket(self.request, timeout_seconds=self.server.timeout_seconds)
+        association = super()._create_association()
+        association.dimse = StreamingProvider(association, self.server.open_data_set)
+        transport = cast(AssociationSocket, association.dul.socket)
+        reader = PduReader(self.request, longest_pdu_bytes=self.ae.maximum_pdu_size)
+        transport.recv = reader  # type: ignore[assignment,method-assign]  # see the module
+        return association
+
+
+class Server(ThreadedAssociationServer):
+    """A listening port.
+
+    Parameters
+    ----------
+    open_data_set
+        Makes the place for one incoming data set.
+    timeout_seconds
+        How long a peer may stay silent within a PDU.
+    most_connections
+        Connections beyond this many are closed before anything is read from them.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(
+        self,
+        *arguments: Any,  # passed through to pynetdicom, which makes the server
+        open_data_set: OpenDataSet,
+        timeout_seconds: float,
+        most_connections: int,
+        **keywords: Any,
+    ) -> None:
+        self.open_data_set = open_data_set
+        self.timeout_seconds = timeout_seconds
+        self._most_connections = most_connections
+        keywords["request_handler"] = Acceptor
+        super().__init__(*arguments, **keywords)
+
+    def stop_listening(self) -> None:
+        """Close the port; associations that are open go on. Not safe to repeat."""
+        # The class above us takes itself off a list that only `AE.start_server` puts it on.
+        BaseServer.shutdown(self)
+        self.server_close()
+
+    def verify_request(self, _request: object, _client_address: object) -> bool:
+        """Whether there is room for another connection, associated or not."""
+        return len(self.active_associations) < self._most_connections

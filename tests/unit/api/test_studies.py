@@ -1,0 +1,127 @@
+"""Studies, one study, deliveries and the pages around them."""
+
+import re
+
+from archive.database import Archive
+from archive.records import StudyAttributes
+from tests.builders.arrivals import an_arrival
+from tests.web import a_client, report_study
+
+
+def test_pages_of_studies_follow_the_link_header_to_the_end(archive: Archive) -> None:
+    for study in range(1, 6):
+        archive.repository.record_instance(an_arrival(study, 1))
+    client = a_client(archive)
+    seen: list[str] = []
+    address: str | None = "/api/v1/studies?limit=2&state=RECEIVING"
+    while address:
+        response = client.get(address)
+        assert response.status_code == 200
+        seen += [study["study_uid"] for study in response.json()["studies"]]
+        link = re.fullmatch(r'<(.+)>; rel="next"', response.headers.get("link", ""))
+        address = link.group(1) if link else None
+        assert (response.json()["next_cursor"] is None) == (address is None)
+    assert seen == [f"1.2.3.{study}" for study in (5, 4, 3, 2, 1)]
+
+
+def test_the_state_filter_leaves_out_the_others(archive: Archive) -> None:
+    report_study(archive, 1)
+    archive.repository.record_instance(an_arrival(2, 1))
+    studies = a_client(archive).get("/api/v1/studies?state=REPORTED").json()["studies"]
+    assert [study["study_uid"] for study in studies] == ["1.2.3.1"]
+
+
+def test_one_study_shows_findings_reports_and_deliveries(archive: Archive) -> None:
+    report_study(archive)
+    response = a_client(archive).get("/api/v1/studies/1.2.3.1")
+    body = response.json()
+    assert body["state"] == "REPORTED"
+    assert body["patient"]["name"] == "Doe^Jane"
+    assert body["results"][0]["is_current"] is True
+    [finding] = body["results"][0]["findings"]
+    assert (finding["presence"], finding["probability"], finding["threshold"]) == (
+        "PRESENT",
+        0.9,
+        0.5,
+    )
+    assert finding["statements"] == ["outside the training population"]
+    assert [report["kind"] for report in body["reports"]] == ["AI_RESULT"]
+    [delivery] = body["deliveries"]
+    assert (delivery["destination"], delivery["state"]) == ("pacs", "READY")
+    assert response.headers["etag"] == f'"{body["revision"]}"'
+
+
+def test_a_delivery_that_was_given_up_is_sent_again_on_replay(archive: Archive) -> None:
+    report_study(archive)
+    repository = archive.repository
+    [claim] = repository.claim_deliveries("sender", "pacs", limit=1, lease_seconds=60)
+    client = a_client(archive)
+    address = f"/api/v1/deliveries/{claim.delivery_id}/replay"
+    on_its_way = client.post(address)
+    assert on_its_way.status_code == 409
+    assert on_its_way.json()["code"] == "state_conflict"
+    repository.give_up_delivery(claim, dicom_status=0xA700, reason="out of resources")
+    [listed] = client.get("/api/v1/deliveries?state=GAVE_UP").json()["deliveries"]
+    assert (listed["dicom_status"], listed["reason"]) == ("A700", "out of resources")
+    assert client.post(address).json() == {"replayed": 1}
+    assert client.get("/api/v1/deliveries?state=GAVE_UP").json() == {"deliveries": []}
+    assert repository.claim_deliveries("sender", "pacs", limit=1, lease_seconds=60)
+
+
+def test_deliveries_are_listed_by_destination(archive: Archive) -> None:
+    report_study(archive)
+    client = a_client(archive)
+    assert len(client.get("/api/v1/deliveries?destination=pacs").json()["deliveries"]) == 1
+    assert client.get("/api/v1/deliveries?destination=other").json() == {"deliveries": []}
+
+
+def test_the_page_of_studies_escapes_what_came_from_outside(archive: Archive) -> None:
+    arrival = an_arrival(1, 1)
+    hostile = StudyAttributes(patient_name="<script>alert(1)</script>", patient_id='"><b>')
+    archive.repository.record_instance(type(arrival)(**{**vars(arrival), "attributes": hostile}))
+    response = a_client(archive).get("/")
+    assert response.status_code == 200
+    assert "<script" not in response.text
+    assert "&lt;script&gt;alert(1)" in response.text
+    assert "<b>" not in response.text
+
+
+def test_the_page_of_studies_shows_the_result_in_words_and_renews_itself(
+    archive: Archive,
+) -> None:
+    report_study(archive)
+    text = a_client(archive).get("/").text
+    assert "PRESENT, 0.90 (threshold 0.50)" in text
+    assert '<meta http-equiv="refresh"' in text
+    assert "style=" not in text
+
+
+def test_the_page_says_so_when_there_are_no_studies(archive: Archive) -> None:
+    assert "No studies yet" in a_client(archive).get("/").text
+
+
+def test_the_description_of_the_api_loads_nothing_from_elsewhere(archive: Archive) -> None:
+    client = a_client(archive)
+    text = client.get("/docs").text
+    for operation in ("predict", "list_studies", "get_study", "replay_delivery", "get_readiness"):
+        assert f'id="{operation}"' in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "<script" not in text
+
+
+def test_the_openapi_document_has_words_and_types_for_everything(archive: Archive) -> None:
+    document = a_client(archive).get("/openapi.json").json()
+    operation_ids = []
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            operation_ids.append(operation["operationId"])
+            assert operation["summary"], path
+            assert operation["tags"], path
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    names = set(response["content"])
+                    assert names <= {"application/problem+json", "application/json"}, path
+    assert len(operation_ids) == len(set(operation_ids))
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name

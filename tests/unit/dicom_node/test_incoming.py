@@ -1,0 +1,149 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+)
+
+from archive.files import FileStore, sha256_of
+from dicom_node.errors import ObjectRefused
+from dicom_node.incoming import Heading, IncomingDataSet
+from dicom_node.intake import Command
+from dicom_node.statuses import StoreStatus
+
+CONTENT = b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100"
+
+
+class FullStore(FileStore):
+    """A store whose disk has little room, or fails."""
+
+    free = 1 << 40
+
+    def free_bytes(self) -> int:
+        return self.free
+
+
+def heading(
+    uid: str = "1.2.3", sop_class: str = ComputedRadiographyImageStorage
+) -> Callable[[], Heading]:
+    command = Command(sop_class_uid=sop_class, sop_instance_uid=uid)
+    return lambda: Heading(command=command, transfer_syntax=UID(ExplicitVRLittleEndian))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FullStore:
+    return FullStore(tmp_path)
+
+
+def data_set(store: FileStore, ask: Callable[[], Heading] | None = None) -> IncomingDataSet:
+    return IncomingDataSet(store, minimum_free_bytes=1000, heading=ask or heading())
+
+
+def test_fragments_are_kept_as_they_come_behind_preamble_and_meta(store: FullStore) -> None:
+    incoming = data_set(store)
+    for position in range(0, len(CONTENT), 5):
+        incoming.write(CONTENT[position : position + 5])
+    file = incoming.finish()
+    written = file.path.read_bytes()
+    assert written[file.data_set_offset :] == CONTENT
+    assert written[128:132] == b"DICM"
+    assert file.byte_count == len(written)
+    assert file.file_sha256 == sha256_of(written)
+    assert file.data_set_sha256 == sha256_of(CONTENT)
+    meta = dcmread(file.path).file_meta
+    assert meta.MediaStorageSOPInstanceUID == "1.2.3"
+    assert meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert file.path.parent == store.incoming
+
+
+def test_nothing_is_held_in_memory(store: FullStore) -> None:
+    incoming = data_set(store)
+    incoming.write(bytes(1 << 20))
+    assert incoming.getvalue() == b""
+
+
+def test_the_same_data_set_makes_the_same_file(store: FullStore) -> None:
+    digests = set()
+    for _ in range(2):
+        incoming = data_set(store)
+        incoming.write(CONTENT)
+        digests.add(incoming.finish().file_sha256)
+    assert len(digests) == 1
+
+
+def test_without_room_nothing_is_written(store: FullStore) -> None:
+    store.free = 999
+    incoming = data_set(store)
+    incoming.write(CONTENT)
+    with pytest.raises(ObjectRefused) as caught:
+        incoming.finish()
+    assert caught.value.status is StoreStatus.OUT_OF_RESOURCES
+    assert list(store.incoming.iterdir()) == []
+
+
+def test_a_disk_that_fails_half_way_leaves_nothing_partial(store: FullStore) -> None:
+    incoming = data_set(store)
+    incoming.write(CONTENT)
+
+    class Broken:
+        def write(self, _content: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            pass
+
+    assert incoming._file is not None
+    incoming._file.close()
+    incoming._file = Broken()  # type: ignore[assignment]  # fails as a full disk does
+    assert incoming.write(CONTENT) == len(CONTENT)
+    incoming.write(CONTENT)
+    with pytest.raises(ObjectRefused) as caught:
+        incoming.finish()
+    assert caught.value.status is StoreStatus.OUT_OF_RESOURCES
+    assert list(store.incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "status"),
+    [
+        (heading("../../1.2"), StoreStatus.INVALID_INSTANCE_UID),
+        (heading(sop_class=CTImageStorage), StoreStatus.CLASS_NOT_SUPPORTED),
+    ],
+)
+def test_what_may_not_be_stored_is_never_written(
+    store: FullStore, ask: Callable[[], Heading], status: StoreStatus
+) -> None:
+    incoming = data_set(store, ask)
+    incoming.write(CONTENT)
+    with pytest.raises(ObjectRefused) as caught:
+        incoming.finish()
+    assert caught.value.status is status
+    assert list(store.incoming.iterdir()) == []
+
+
+def test_an_empty_data_set_is_not_understood(store: FullStore) -> None:
+    with pytest.raises(ObjectRefused) as caught:
+        data_set(store).finish()
+    assert caught.value.status is StoreStatus.CANNOT_UNDERSTAND
+
+
+def test_what_nobody_takes_is_removed_when_it_is_dropped(store: FullStore) -> None:
+    incoming = data_set(store)
+    incoming.write(CONTENT)
+    assert len(list(store.incoming.iterdir())) == 1
+    del incoming
+    assert list(store.incoming.iterdir()) == []
+
+
+def test_what_was_moved_to_its_place_is_left_alone(store: FullStore, tmp_path: Path) -> None:
+    incoming = data_set(store)
+    incoming.write(CONTENT)
+    path = incoming.finish().path
+    path.rename(tmp_path / "kept.dcm")
+    incoming.close()
+    assert (tmp_path / "kept.dcm").exists()

@@ -1,0 +1,105 @@
+"""The web application around an archive, for tests: settings, a client, a worker that answers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from archive.database import Archive
+from archive.records import ClaimedPrediction, ClaimedStudy, Outcome, Prediction, ProcessKind
+from config.settings import Settings, load_settings
+from tests.builders.arrivals import A_MODEL, an_arrival, an_outcome
+
+PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"rest of a picture"
+JPEG_BYTES = b"\xff\xd8\xff\xe0" + b"rest of a picture"
+DICOM_BYTES = b"\0" * 128 + b"DICM" + b"rest of an object"
+
+
+def web_settings(**sections: dict[str, object]) -> Settings:
+    """The default settings with single keys of sections replaced."""
+    values = load_settings().model_dump()
+    for section, changes in sections.items():
+        values[section] |= changes
+    return Settings.model_validate(values)
+
+
+def a_client(archive: Archive, settings: Settings | None = None) -> TestClient:
+    """A client that sees 500s as responses, like a browser."""
+    app = create_app(settings or web_settings(), archive)
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def report_study(archive: Archive, study: int = 1, *, outcome: Outcome | None = None) -> None:
+    """Bring a study of one image as far as its report, with one delivery to `pacs`."""
+    archive.repository.record_instance(an_arrival(study, 1))
+    claim = claim_study(archive)
+    archive.repository.finish_study(claim, outcome or an_outcome(study, 900), destinations=["pacs"])
+
+
+def claim_study(archive: Archive) -> ClaimedStudy:
+    """Complete and claim the one study that is open."""
+    archive.repository.queue_complete_studies(quiet_period_seconds=0, cap_seconds=600)
+    [claim] = archive.repository.claim_studies(
+        "worker", limit=1, lease_seconds=60, maximum_attempts=3
+    )
+    return claim
+
+
+def beat_all(archive: Archive) -> None:
+    """Let every part of the process group have just said that it works."""
+    for kind in ProcessKind:
+        archive.repository.beat(kind, "test")
+
+
+@contextmanager
+def beating(archive: Archive) -> Iterator[None]:
+    """Every part of the process group beats as long as the block runs."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(1):
+            beat_all(archive)
+
+    beat_all(archive)
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+A_PREDICTION = Prediction(
+    label="PNEUMONIA",
+    probability=0.87,
+    decision_threshold=0.5,
+    model=A_MODEL,
+    warnings=("not DICOM",),
+)
+
+
+@contextmanager
+def answering_worker(
+    archive: Archive, answer: Callable[[ClaimedPrediction], Prediction]
+) -> Iterator[list[ClaimedPrediction]]:
+    """A thread that answers questions of `/predict`; gives the list of those it was asked."""
+    stop = threading.Event()
+    asked: list[ClaimedPrediction] = []
+
+    def work() -> None:
+        while not stop.wait(0.005):
+            claims = archive.repository.claim_predictions("worker", limit=8, lease_seconds=30)
+            for claim in claims:
+                asked.append(claim)
+                archive.repository.finish_prediction(claim, answer(claim))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        stop.set()
+        thread.join()
