@@ -83,20 +83,34 @@ def serve(
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
     archive = _open_archive(settings)
     log.info("starting", kind=part)
-    _entry_of(part)(settings, archive, stop, on_ready=_say_ready)
+    run, refused, status = _entry_of(part)
+    try:
+        run(settings, archive, stop, on_ready=_say_ready)
+    except refused as error:
+        _fail(f"{part}: {error}", status=status)
     log.info("stopped", kind=part)
 
 
-def _entry_of(part: ProcessKind) -> Callable[..., None]:
+def _entry_of(part: ProcessKind) -> "tuple[Callable[..., None], type[Exception], int]":
+    """Return what runs a part, the error that keeps it from starting, and its exit status."""
+    if part is ProcessKind.WORKER:
+        from inference.errors import BundleInvalid
+        from inference.worker import run as work
+
+        return work, BundleInvalid, CONFIGURATION_ERROR
+    if part is ProcessKind.API:
+        from api.app import run as serve_pages
+
+        return serve_pages, OSError, FAILURE
+    from dicom_node.errors import DicomNodeError
+
     if part is ProcessKind.NODE:
-        from dicom_node.listener import run
-    elif part is ProcessKind.WORKER:
-        from inference.worker import run
-    elif part is ProcessKind.SENDER:
-        from dicom_node.delivery import run
-    else:
-        from api.app import run
-    return run
+        from dicom_node.listener import run as listen
+
+        return listen, DicomNodeError, FAILURE
+    from dicom_node.delivery import run as deliver
+
+    return deliver, DicomNodeError, FAILURE
 
 
 def _say_ready() -> None:

@@ -3,6 +3,7 @@
 Knows nothing of what they do: it starts commands, hears them say `ready`, starts again what ends.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -116,7 +117,9 @@ def stop_when_parent_ends(stop: threading.Event) -> None:
     """Set `stop` when standard input ends, which a parent's death brings about."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Unbuffered: a thread that waits inside a buffered reader keeps Python from ending.
+        while os.read(sys.stdin.fileno(), 1):
+            pass
         stop.set()
 
     threading.Thread(target=watch, daemon=True).start()

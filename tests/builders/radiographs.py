@@ -5,6 +5,7 @@ left corner; a flip, a transpose or a lost inversion changes it visibly.
 """
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,15 @@ def _add_pixels(ds: Dataset, pixels: np.ndarray) -> None:
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, BITS_STORED, BITS_STORED - 1
     ds.PixelRepresentation = 0
     ds.PixelData = pixels.astype("<u2").tobytes()
+
+
+def a_chest_file(path: Path, *, seed: int = 1) -> tuple[Path, str]:
+    """Write a chest radiograph of its own study; returns the file and its study's UID."""
+    study = f"{generate_uid(entropy_srcs=[str(path), str(seed)])}"
+    ds = radiograph(
+        StudyInstanceUID=study,
+        SeriesInstanceUID=f"{generate_uid(entropy_srcs=[study, 'series'])}",
+        SOPInstanceUID=f"{generate_uid(entropy_srcs=[study, 'instance'])}",
+    )
+    path.write_bytes(file_bytes(ds))
+    return path, study

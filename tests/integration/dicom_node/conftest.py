@@ -30,9 +30,7 @@ class Node:
 
     @property
     def peer(self) -> DestinationSettings:
-        return DestinationSettings(
-            name="node", ae_title="HILUM", host="127.0.0.1", port=self.port
-        )
+        return DestinationSettings(name="node", ae_title="HILUM", host="127.0.0.1", port=self.port)
 
     def study(self, study_uid: str = STUDY_UID) -> StudyDetail:
         return self.archive.repository.study(StudyUid(study_uid))

@@ -16,7 +16,5 @@ def test_years_of_failures_do_not_overflow() -> None:
 
 @pytest.mark.parametrize(("edge", "wait"), [(0, 6.0), (1, 10.0)])
 def test_jitter_moves_the_wait_by_a_quarter(edge: int, wait: float) -> None:
-    back_off = BackOff(
-        first_seconds=8, longest_seconds=900, uniform=lambda *edges: edges[edge]
-    )
+    back_off = BackOff(first_seconds=8, longest_seconds=900, uniform=lambda *edges: edges[edge])
     assert back_off.delay_seconds(1) == wait

@@ -42,9 +42,7 @@ def test_a_radiograph_is_admitted_with_its_keys_and_attributes() -> None:
 @pytest.mark.parametrize("sop_class", [CR, DigitalXRayImageStorageForProcessing])
 def test_a_command_for_our_classes_passes(sop_class: str) -> None:
     check_command(Command(sop_class_uid=sop_class, sop_instance_uid="1.2.3"))
-    check_command(
-        Command(sop_class_uid=SecondaryCaptureImageStorage, sop_instance_uid="2.25.1")
-    )
+    check_command(Command(sop_class_uid=SecondaryCaptureImageStorage, sop_instance_uid="2.25.1"))
 
 
 @pytest.mark.parametrize(
