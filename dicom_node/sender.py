@@ -22,7 +22,6 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
-from config.settings import DestinationSettings
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.upper_layer import tune_association
@@ -42,6 +41,15 @@ FALLBACKS: dict[UID, tuple[UID, ...]] = {
 # PS3.8 9.3.2: at most 128 contexts in one request.
 MOST_CONTEXTS = 128
 LONGEST_PDU_BYTES = 131072
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A system to call."""
+
+    ae_title: str
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +76,7 @@ class StoreLink:
 
     def __init__(
         self,
-        peer: DestinationSettings,
+        peer: Peer,
         *,
         calling_ae_title: str,
         timeout_seconds: float,
@@ -182,7 +190,7 @@ def application_entity(ae_title: str, *, timeout_seconds: float) -> AE:
 
 def associate(
     ae: AE,
-    peer: DestinationSettings,
+    peer: Peer,
     contexts: Sequence[PresentationContext],
     timeout_seconds: float,
 ) -> Association:

@@ -11,7 +11,7 @@ import pytest
 
 from archive.database import Archive
 from archive.records import StudyDetail, StudyUid
-from config.settings import DestinationSettings, PeerSettings, Settings, load_settings
+from config.settings import PeerSettings, Settings, load_settings
 from dicom_node import listener
 from dicom_node.send import FileAnswer, send_files
 from tests.builders.dicom_files import STUDY_UID
@@ -29,14 +29,17 @@ class Node:
     archive: Archive
     settings: Settings
 
-    @property
-    def peer(self) -> DestinationSettings:
-        return DestinationSettings(name="node", ae_title="HILUM", host="127.0.0.1", port=self.port)
-
     def send(self, *paths: Path) -> list[FileAnswer]:
         """Send files from here, bytes unchanged."""
-        answers = send_files(self.peer, paths, calling_ae_title="TESTSCU", timeout_seconds=30)
-        return list(answers)
+        return list(
+            send_files(
+                "127.0.0.1",
+                self.port,
+                paths,
+                called_ae_title="HILUM",
+                calling_ae_title="TESTSCU",
+            )
+        )
 
     def study(self, study_uid: str = STUDY_UID) -> StudyDetail:
         return self.archive.repository.study(StudyUid(study_uid))

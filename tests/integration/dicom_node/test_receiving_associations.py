@@ -8,7 +8,7 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
-from dicom_node.echo import echo, peer_at
+from dicom_node.echo import echo_peer
 from dicom_node.errors import ListenerFailed, PeerUnavailable, TitleInvalid
 from dicom_node.listener import Listener, run
 from tests.integration.dicom_node.conftest import Node, StartNode, node_settings
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.peer("dcmtk")
 
 
 def asked(port: int, *, called: str = "HILUM", calling: str = "TESTSCU") -> float:
-    peer = peer_at(f"127.0.0.1:{port}", called_ae_title=called)
-    return echo(peer, calling_ae_title=calling, timeout_seconds=5).seconds
+    return echo_peer("127.0.0.1", port, called_ae_title=called, calling_ae_title=calling)
 
 
 def echoscu(node: Node, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -135,4 +134,4 @@ def test_an_echo_tells_why_there_is_no_answer(node: Node) -> None:
     with pytest.raises(PeerUnavailable, match="Calling AE title not recognised"):
         asked(node.port, calling="STRANGER")
     with pytest.raises(TitleInvalid, match="SEVENTEEN-LETTERS"):
-        asked(node.port, calling="SEVENTEEN-LETTERS")
+        asked(node.port, called="SEVENTEEN-LETTERS")
