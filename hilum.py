@@ -320,6 +320,52 @@ def retry_jobs(
     typer.echo(f"{repository.replay_deliveries(wanted)} due now")
 
 
+models = typer.Typer(help="The model bundles of this installation.", no_args_is_help=True)
+app.add_typer(models, name="model")
+
+
+@models.command("list")
+def list_models() -> None:
+    """Name the bundles that ship, with version and architecture."""
+    from inference.bundle import read_manifest
+    from inference.worker import SHIPPED_BUNDLES
+
+    for folder in sorted(SHIPPED_BUNDLES.glob("*/")):
+        manifest = read_manifest(folder)
+        typer.echo(f"{folder.name}: {manifest.name} {manifest.version} ({manifest.architecture})")
+
+
+@models.command("show")
+def show_model(
+    bundle: Annotated[str, typer.Argument(help="Name or folder of a bundle.")] = "default",
+) -> None:
+    """Print a bundle's model card."""
+    from inference.worker import bundle_folder
+
+    try:
+        card = bundle_folder(bundle) / "docs" / "README.md"
+        typer.echo(card.read_text(encoding="utf-8"))
+    except OSError as error:
+        _fail(f"{bundle}: {error.strerror}")
+
+
+@models.command("verify")
+def verify_model(
+    bundle: Annotated[str, typer.Argument(help="Name or folder of a bundle.")] = "default",
+) -> None:
+    """Check a bundle's hashes and run its test vectors again."""
+    from inference.errors import InferenceError
+    from inference.model import load_classifier, verify_vectors
+    from inference.worker import bundle_folder
+
+    folder = bundle_folder(bundle)
+    try:
+        difference = verify_vectors(load_classifier(folder), folder)
+    except InferenceError as error:
+        _fail(f"{bundle}: {error}")
+    typer.echo(f"{bundle}: intact; test vectors differ by at most {difference:.1e}")
+
+
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
