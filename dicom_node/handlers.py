@@ -32,7 +32,7 @@ from dicom_node.statuses import (
     StoreStatus,
 )
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import StreamingProvider, prefer_requestors_order
+from dicom_node.upper_layer import prefer_requestors_order
 
 _log = structlog.get_logger()
 
@@ -128,12 +128,9 @@ def handle_sent(event: Event, reception: Reception) -> None:
 
 
 def handle_closed(event: Event, reception: Reception) -> None:
-    """Forget an association that is gone, however it went, and drop what was half received."""
-    association = event.assoc
-    reception.traffic.leave(id(association))
-    reception.open_studies.forget(id(association))
-    if isinstance(association.dimse, StreamingProvider):
-        association.dimse.discard()
+    """Forget an association that is gone, however it went."""
+    reception.traffic.leave(id(event.assoc))
+    reception.open_studies.forget(id(event.assoc))
 
 
 def handle_ended(event: Event, how: str) -> None:
