@@ -39,7 +39,8 @@ from dicom_node.incoming import (
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import Server, StreamingProvider, drop_connection, prepare_pynetdicom
+from dicom_node.transport import drop_connection
+from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
 
 _log = structlog.get_logger()
 

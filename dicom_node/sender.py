@@ -24,7 +24,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.upper_layer import tune_association
+from dicom_node.transport import tune_association
 
 OFFERED_SOP_CLASSES = (
     Comprehensive3DSRStorage,
