@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -23,7 +23,7 @@ from archive.errors import ArchiveError, NotFound
 from archive.records import DeliveryState, ProcessKind, StudyUid
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
-from config.settings import DestinationSettings, Settings, SettingsInvalid, load_settings
+from config.settings import Settings, SettingsInvalid, load_settings
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -36,7 +36,6 @@ app = typer.Typer(
 log = structlog.get_logger()
 
 FAILURE = 1
-SEND_SECONDS = 30.0
 DEMO_FOLDER = Path("var/demo")
 
 ConfigOption = Annotated[
@@ -139,19 +138,22 @@ def echo(
     secrets: SecretsOption = None,
 ) -> None:
     """Ask a peer whether it is there (C-ECHO)."""
-    from dicom_node.echo import echo as ask
+    from dicom_node.echo import echo_peer
     from dicom_node.errors import DicomNodeError
 
     settings = _settings(config, secrets)
+    known = next((one for one in settings.destinations if one.name == peer), None)
+    host, port = (known.host, known.port) if known else _host_and_port(peer)
     try:
-        answer = ask(
-            _peer(peer, called, settings.destinations),
+        seconds = echo_peer(
+            host,
+            port,
+            called_ae_title=known.ae_title if known else called,
             calling_ae_title=settings.node.ae_title,
-            timeout_seconds=settings.delivery.timeout_seconds,
         )
     except DicomNodeError as error:
         _fail(f"{peer}: {error}")
-    typer.echo(f"{peer}: answered in {answer.seconds * 1000:.0f} ms")
+    typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")
 
 
 @app.command()
@@ -165,10 +167,11 @@ def send(
     from dicom_node.errors import DicomNodeError
     from dicom_node.send import send_files
 
+    host, port = _host_and_port(peer)
     refused = 0
     try:
         for answer in send_files(
-            _peer(peer, called), paths, calling_ae_title=calling, timeout_seconds=SEND_SECONDS
+            host, port, paths, called_ae_title=called, calling_ae_title=calling
         ):
             typer.echo(f"{answer.path}: {answer.words}")
             refused += not answer.is_stored
@@ -221,15 +224,9 @@ def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs:
 
     from dicom_node.demonstration import reports_as_they_arrive, send_all
 
-    node = DestinationSettings(
-        name="node",
-        ae_title=settings.node.ae_title,
-        host=settings.node.host,
-        port=settings.node.port,
-    )
     shown = []
     try:
-        sent = send_all(files, node)
+        sent = send_all(files, settings.node)
         typer.echo(f"sent: {len(sent)} studies")
         for study in reports_as_they_arrive(sent, archive, pacs):
             shown.append(study)
@@ -362,18 +359,11 @@ def _option(name: str, value: Path | None) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def _peer(
-    name: str, called: str, destinations: Sequence[DestinationSettings] = ()
-) -> DestinationSettings:
-    from dicom_node.echo import peer_at
-
-    for destination in destinations:
-        if destination.name == name:
-            return destination
-    try:
-        return peer_at(name, called_ae_title=called)
-    except ValueError as error:
-        _fail(f"{name}: neither a destination of the settings nor HOST:PORT ({error})")
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit():
+        _fail(f"{text}: neither a destination of the settings nor HOST:PORT")
+    return host, int(port)
 
 
 def _fail(words: str, *, status: int = FAILURE) -> NoReturn:

@@ -6,6 +6,7 @@ objects carry for the purpose (``dul.socket.recv``, ``dimse``, ``message.data_se
 tests/unit/dicom_node/test_upper_layer.py fails when an update of pynetdicom moves one of them.
 """
 
+import contextlib
 import socket
 import warnings
 from collections.abc import Callable
@@ -43,6 +44,15 @@ def tune_association(association: Association, *, timeout_seconds: float) -> Non
     transport = association.dul.socket
     if transport is not None and transport.socket is not None:
         tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def drop_connection(association: Association) -> None:
+    """End a connection on which no association stands; its thread would outlive the process."""
+    association.dul.kill_dul()
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        with contextlib.suppress(OSError):
+            transport.socket.shutdown(socket.SHUT_RDWR)
 
 
 def prefer_requestors_order(association: Association) -> None:

@@ -155,7 +155,7 @@ def _analyse(claims: Sequence[ClaimedStudy], bench: Bench) -> None:
                 _analyse([claim], bench)
         return
     for claim, outcome in zip(claims, outcomes, strict=True):
-        _finish(claim, outcome, bench)
+        record(claim, outcome, bench)
 
 
 def _return_or_set_aside(claim: ClaimedStudy, bench: Bench) -> None:
@@ -179,7 +179,7 @@ def _set_aside(claim: ClaimedStudy, bench: Bench) -> None:
     except Exception as error:  # noqa: BLE001  # the process loop
         _log_failure("failure could not be reported", error, study=uid_digest(claim.study_uid))
         outcome = bare_failure(bench.pipeline)
-    _finish(claim, outcome, bench)
+    record(claim, outcome, bench)
 
 
 def bare_failure(pipeline: Pipeline) -> Outcome:
@@ -192,7 +192,8 @@ def bare_failure(pipeline: Pipeline) -> Outcome:
     )
 
 
-def _finish(claim: ClaimedStudy, outcome: Outcome, bench: Bench) -> None:
+def record(claim: ClaimedStudy, outcome: Outcome, bench: Bench) -> None:
+    """Record an outcome with its deliveries; drops it when the study is no longer ours."""
     study = uid_digest(claim.study_uid)
     try:
         bench.archive.repository.finish_study(claim, outcome, destinations=bench.destinations)

@@ -76,7 +76,6 @@ SOURCE = _sct("260753009", "Source")
 MODALITY = _dcm("121139", "Modality")
 COMPUTED_RADIOGRAPHY = _dcm("CR", "Computed Radiography")  # CID 29
 DIGITAL_RADIOGRAPHY = _dcm("DX", "Digital Radiography")
-OTHER_MODALITY = _dcm("OT", "Other Modality")
 PIXEL_DATA_ROWS = _dcm("110910", "Pixel Data Rows")
 PIXEL_DATA_COLUMNS = _dcm("110911", "Pixel Data Columns")
 PIXELS = CodedConcept("{pixels}", "UCUM", "Pixels")

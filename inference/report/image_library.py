@@ -16,10 +16,10 @@ from inference.report.content import code, container, image, number, text, with_
 from inference.report.evidence import reference_to
 
 _CONTEXT = Relation.HAS_ACQ_CONTEXT
+# CID 29 holds the modalities that acquire; OT, which secondary captures name, is none.
 _MODALITIES = {
     "CR": codes.COMPUTED_RADIOGRAPHY,
     "DX": codes.DIGITAL_RADIOGRAPHY,
-    "OT": codes.OTHER_MODALITY,
 }
 
 

@@ -1,0 +1,81 @@
+"""Reports as the pipeline would build them, one call each."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydicom.dataset import Dataset
+
+from archive.records import Finding, Presence, Refusal, SopInstanceUid, StudyState
+from inference.report.author import Author, author_of
+from inference.report.document import Placement
+from inference.report.evidence import ObjectReference, reference_to
+from inference.report.not_analysed import not_analysed
+from inference.report.refused import RefusedImage
+from inference.report.structured_report import ReportedImage, ai_result
+from inference.report.words import Language
+from inference.statements import Statement
+from tests.builders.bundles import a_manifest
+
+MADE_AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+PROBABILITIES = {Presence.PRESENT: 0.87, Presence.ABSENT: 0.12, Presence.UNDETERMINED: 0.5}
+
+
+def an_author(language: Language = Language.ENGLISH, *, version: str = "1.0.0") -> Author:
+    return author_of(a_manifest(version=version), language=language)
+
+
+def a_finding(
+    source: Dataset, presence: Presence = Presence.PRESENT, *, probability: float | None = None
+) -> Finding:
+    return Finding(
+        sop_instance_uid=SopInstanceUid(str(source.SOPInstanceUID)),
+        label="pneumonia",
+        presence=presence,
+        probability=PROBABILITIES[presence] if probability is None else probability,
+        decision_threshold=0.5,
+    )
+
+
+def a_placement(*sources: Dataset, predecessor: ObjectReference | None = None) -> Placement:
+    return Placement(
+        source=sources[0],
+        received=tuple(reference_to(source) for source in sources),
+        predecessor=predecessor,
+        made_at=MADE_AT,
+    )
+
+
+def an_ai_result(
+    source: Dataset,
+    presence: Presence = Presence.PRESENT,
+    *,
+    probability: float | None = None,
+    statements: Sequence[Statement] = (),
+    author: Author | None = None,
+    predecessor: ObjectReference | None = None,
+    heat_map: ObjectReference | None = None,
+) -> Dataset:
+    """The AI result of a study with one image."""
+    image = ReportedImage(
+        source=source,
+        finding=a_finding(source, presence, probability=probability),
+        statements=tuple(statements),
+        heat_map=heat_map,
+    )
+    placement = a_placement(source, predecessor=predecessor)
+    return ai_result([image], [], placement, author or an_author())
+
+
+def a_refusal(
+    source: Dataset,
+    refusal: Refusal = Refusal.NOT_FRONTAL,
+    *,
+    detail: str = "",
+    state: StudyState = StudyState.NOT_ANALYSED,
+    author: Author | None = None,
+    predecessor: ObjectReference | None = None,
+) -> Dataset:
+    """The document of a study with one image that got no score."""
+    refused = RefusedImage(source=source, refusal=refusal, detail=detail)
+    placement = a_placement(source, predecessor=predecessor)
+    return not_analysed([refused], refused, placement, author or an_author(), state=state)
