@@ -37,6 +37,7 @@ from dicom_node.incoming import (
     IncomingDataSet,
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
+from dicom_node.leftovers import remove_leftovers
 from dicom_node.traffic import Traffic
 from dicom_node.upper_layer import Server, StreamingProvider, drop_connection, prepare_pynetdicom
 
@@ -219,6 +220,9 @@ def run(
         The port cannot be opened.
     """
     prepare_pynetdicom()
+    left_over = remove_leftovers(archive.files)
+    if left_over:
+        _log.info("partial objects removed", count=left_over)
     listener = Listener(settings, archive)
     _log.info(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port

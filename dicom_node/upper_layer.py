@@ -190,11 +190,33 @@ class Acceptor(RequestHandler):
     def _create_association(self) -> Association:
         tune_socket(self.request, timeout_seconds=self.server.timeout_seconds)
         association = super()._create_association()
-        association.dimse = StreamingProvider(association, self.server.open_data_set)
+        provider = StreamingProvider(association, self.server.open_data_set)
+        association.dimse = provider
+        association.dul.run = _guarded(  # type: ignore[method-assign]  # see the module
+            association.dul.run, provider
+        )
         transport = cast(AssociationSocket, association.dul.socket)
         reader = PduReader(self.request, longest_pdu_bytes=self.ae.maximum_pdu_size)
         transport.recv = reader  # type: ignore[assignment,method-assign]  # see the module
         return association
+
+
+def _guarded(run: Callable[[], None], provider: StreamingProvider) -> Callable[[], None]:
+    """Let an association's thread end in order, whatever a peer made of its protocol.
+
+    pynetdicom raises where a peer breaks the state machine; the association's other thread sees
+    that this one is gone and closes the connection.
+    """
+
+    def run_guarded() -> None:
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001  # the loop of this thread
+            _log.warning("association broke", error=type(error).__name__)
+        finally:
+            provider.discard()
+
+    return run_guarded
 
 
 class Server(ThreadedAssociationServer):
