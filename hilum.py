@@ -254,10 +254,9 @@ def _add_demo_user(archive: Archive) -> str:
 
 
 def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs: "Pacs") -> int:
+    from dicom_node.demonstration import reports_as_they_arrive, send_all
     from dicom_node.errors import DicomNodeError
     from inference.report.plain_text import as_text
-
-    from dicom_node.demonstration import reports_as_they_arrive, send_all
 
     shown = []
     try:
