@@ -18,6 +18,7 @@ import structlog
 import typer
 import yaml
 
+from archive.account_records import Role
 from archive.database import Archive, open_archive
 from archive.errors import ArchiveError, NotFound
 from archive.records import DeliveryState, ProcessKind, StudyUid
@@ -37,6 +38,9 @@ log = structlog.get_logger()
 
 FAILURE = 1
 DEMO_FOLDER = Path("var/demo")
+DEMO_LOGIN = "demo"
+# Commands that are imported only when they are asked for.
+ACCOUNT_COMMANDS = frozenset({"user", "token", "audit"})
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The site's settings file (YAML).")
@@ -70,13 +74,27 @@ def serve(
         stop = _stop_on_signals()
         if supervised:
             stop_when_parent_ends(stop)
+        elif parts == [ProcessKind.API]:
+            _offer_setup(settings, _open_archive(settings))
         _run_part(parts[0], settings, stop)
         return
     configure_logs(settings.logs, process="supervisor")
-    _open_archive(settings)
+    archive = _open_archive(settings)
+    if ProcessKind.API in parts:
+        _offer_setup(settings, archive)
+    archive.repository.dispose()
     arguments = [*_option("--config", config), *_option("--secrets", secrets)]
     group = ProcessGroup([_command_for(part, arguments) for part in parts], _stop_on_signals())
     raise typer.Exit(group.run(on_ready=_say_ready))
+
+
+def _offer_setup(settings: Settings, archive: Archive) -> None:
+    """Print where the first account is made, once there is none; the address works once."""
+    from api.auth.accounts import offer_setup_link
+
+    link = offer_setup_link(archive, settings.api)
+    if link is not None:
+        typer.echo(f"first account: {link}")
 
 
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
@@ -212,10 +230,27 @@ def demo(
                 group.end(status)
                 return
             typer.echo(f"page: http://{settings.api.host}:{settings.api.port}/   (Ctrl-C ends)")
+            typer.echo(f"login: {DEMO_LOGIN}   password: {_add_demo_user(archive)}")
 
         status = group.run(on_ready=show)
         archive.repository.dispose()
     raise typer.Exit(status)
+
+
+def _add_demo_user(archive: Archive) -> str:
+    """Make an account for this demonstration and return its password."""
+    from api.auth.accounts import add_user
+    from api.auth.secrets import new_secret
+
+    password = new_secret()[:16]
+    add_user(
+        archive,
+        login=DEMO_LOGIN,
+        person_name="Demo^Reader",
+        roles=frozenset(Role),
+        password=password,
+    )
+    return password
 
 
 def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs: "Pacs") -> int:
@@ -418,7 +453,12 @@ def _fail(words: str, *, status: int = FAILURE) -> NoReturn:
 
 def main() -> None:
     """Entry of the console script; mounts the training commands only when they are asked for."""
-    if sys.argv[1:2] == ["train"] or "--help" in sys.argv[1:2]:
+    wants_help = "--help" in sys.argv[1:2]
+    if set(sys.argv[1:2]) & ACCOUNT_COMMANDS or wants_help:
+        from api.commands import add_commands
+
+        add_commands(app, lambda config, secrets: _open_archive(_settings(config, secrets)))
+    if sys.argv[1:2] == ["train"] or wants_help:
         from training.commands import app as training
 
         app.add_typer(training, name="train")

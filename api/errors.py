@@ -190,3 +190,18 @@ class TooManyAttempts(ApiError):
             "too many attempts to sign in; wait a moment",
             headers={"Retry-After": str(retry_after_seconds)},
         )
+
+
+class ImageNotShown(ApiError):
+    """The object holds nothing that the viewer can show; its detail says why."""
+
+    status = 422
+    code = "image_not_shown"
+    title = "The image cannot be shown"
+
+
+class PersonalAccountNeeded(Forbidden):
+    """A review is signed by one person; sign in with an account of your own."""
+
+    code = "personal_account_needed"
+    title = "An account of your own is needed"
