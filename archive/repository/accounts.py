@@ -84,9 +84,14 @@ class AccountRows(Transactions):
         if "roles" in values:
             values["roles"] = sorted(values["roles"])
         with self._writing() as connection:
-            row = connection.execute(
-                update(users).where(users.c.user_id == user_id).values(**values).returning(users)
-            ).one_or_none()
+            here = users.c.user_id == user_id
+            # An UPDATE of nothing is no SQL.
+            statement = (
+                update(users).where(here).values(**values).returning(users)
+                if values
+                else select(users).where(here)
+            )
+            row = connection.execute(statement).one_or_none()
             if row is None:
                 raise NotFound("no such account")
             if not row.is_active or {"password_hash", "roles"} & set(values):

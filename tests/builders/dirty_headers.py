@@ -1,4 +1,4 @@
-"""The 32 flaws of real headers that each once broke a report writer, as changes to a good header."""
+"""The 32 flaws of real headers that each once broke a report writer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
