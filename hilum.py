@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -18,12 +18,13 @@ import structlog
 import typer
 import yaml
 
+from archive.account_records import Role
 from archive.database import Archive, open_archive
 from archive.errors import ArchiveError, NotFound
 from archive.records import DeliveryState, ProcessKind, StudyUid
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
-from config.settings import DestinationSettings, Settings, SettingsInvalid, load_settings
+from config.settings import Settings, SettingsInvalid, load_settings
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -36,8 +37,10 @@ app = typer.Typer(
 log = structlog.get_logger()
 
 FAILURE = 1
-SEND_SECONDS = 30.0
 DEMO_FOLDER = Path("var/demo")
+DEMO_LOGIN = "demo"
+# Commands that are imported only when they are asked for.
+ACCOUNT_COMMANDS = frozenset({"user", "token", "audit"})
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The site's settings file (YAML).")
@@ -71,13 +74,27 @@ def serve(
         stop = _stop_on_signals()
         if supervised:
             stop_when_parent_ends(stop)
+        elif parts == [ProcessKind.API]:
+            _offer_setup(settings, _open_archive(settings))
         _run_part(parts[0], settings, stop)
         return
     configure_logs(settings.logs, process="supervisor")
-    _open_archive(settings)
+    archive = _open_archive(settings)
+    if ProcessKind.API in parts:
+        _offer_setup(settings, archive)
+    archive.repository.dispose()
     arguments = [*_option("--config", config), *_option("--secrets", secrets)]
     group = ProcessGroup([_command_for(part, arguments) for part in parts], _stop_on_signals())
     raise typer.Exit(group.run(on_ready=_say_ready))
+
+
+def _offer_setup(settings: Settings, archive: Archive) -> None:
+    """Print where the first account is made, once there is none; the address works once."""
+    from api.auth.accounts import offer_setup_link
+
+    link = offer_setup_link(archive, settings.api)
+    if link is not None:
+        typer.echo(f"first account: {link}")
 
 
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
@@ -139,19 +156,22 @@ def echo(
     secrets: SecretsOption = None,
 ) -> None:
     """Ask a peer whether it is there (C-ECHO)."""
-    from dicom_node.echo import echo as ask
+    from dicom_node.echo import echo_peer
     from dicom_node.errors import DicomNodeError
 
     settings = _settings(config, secrets)
+    known = next((one for one in settings.destinations if one.name == peer), None)
+    host, port = (known.host, known.port) if known else _host_and_port(peer)
     try:
-        answer = ask(
-            _peer(peer, called, settings.destinations),
+        seconds = echo_peer(
+            host,
+            port,
+            called_ae_title=known.ae_title if known else called,
             calling_ae_title=settings.node.ae_title,
-            timeout_seconds=settings.delivery.timeout_seconds,
         )
     except DicomNodeError as error:
         _fail(f"{peer}: {error}")
-    typer.echo(f"{peer}: answered in {answer.seconds * 1000:.0f} ms")
+    typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")
 
 
 @app.command()
@@ -165,10 +185,11 @@ def send(
     from dicom_node.errors import DicomNodeError
     from dicom_node.send import send_files
 
+    host, port = _host_and_port(peer)
     refused = 0
     try:
         for answer in send_files(
-            _peer(peer, called), paths, calling_ae_title=calling, timeout_seconds=SEND_SECONDS
+            host, port, paths, called_ae_title=called, calling_ae_title=calling
         ):
             typer.echo(f"{answer.path}: {answer.words}")
             refused += not answer.is_stored
@@ -209,27 +230,37 @@ def demo(
                 group.end(status)
                 return
             typer.echo(f"page: http://{settings.api.host}:{settings.api.port}/   (Ctrl-C ends)")
+            typer.echo(f"login: {DEMO_LOGIN}   password: {_add_demo_user(archive)}")
 
         status = group.run(on_ready=show)
         archive.repository.dispose()
     raise typer.Exit(status)
 
 
+def _add_demo_user(archive: Archive) -> str:
+    """Make an account for this demonstration and return its password."""
+    from api.auth.accounts import add_user
+    from api.auth.secrets import new_secret
+
+    password = new_secret()[:16]
+    add_user(
+        archive,
+        login=DEMO_LOGIN,
+        person_name="Demo^Reader",
+        roles=frozenset(Role),
+        password=password,
+    )
+    return password
+
+
 def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs: "Pacs") -> int:
+    from dicom_node.demonstration import reports_as_they_arrive, send_all
     from dicom_node.errors import DicomNodeError
     from inference.report.plain_text import as_text
 
-    from dicom_node.demonstration import reports_as_they_arrive, send_all
-
-    node = DestinationSettings(
-        name="node",
-        ae_title=settings.node.ae_title,
-        host=settings.node.host,
-        port=settings.node.port,
-    )
     shown = []
     try:
-        sent = send_all(files, node)
+        sent = send_all(files, settings.node)
         typer.echo(f"sent: {len(sent)} studies")
         for study in reports_as_they_arrive(sent, archive, pacs):
             shown.append(study)
@@ -323,6 +354,52 @@ def retry_jobs(
     typer.echo(f"{repository.replay_deliveries(wanted)} due now")
 
 
+models = typer.Typer(help="The model bundles of this installation.", no_args_is_help=True)
+app.add_typer(models, name="model")
+
+
+@models.command("list")
+def list_models() -> None:
+    """Name the bundles that ship, with version and architecture."""
+    from inference.bundle import read_manifest
+    from inference.worker import SHIPPED_BUNDLES
+
+    for folder in sorted(SHIPPED_BUNDLES.glob("*/")):
+        manifest = read_manifest(folder)
+        typer.echo(f"{folder.name}: {manifest.name} {manifest.version} ({manifest.architecture})")
+
+
+@models.command("show")
+def show_model(
+    bundle: Annotated[str, typer.Argument(help="Name or folder of a bundle.")] = "default",
+) -> None:
+    """Print a bundle's model card."""
+    from inference.worker import bundle_folder
+
+    try:
+        card = bundle_folder(bundle) / "docs" / "README.md"
+        typer.echo(card.read_text(encoding="utf-8"))
+    except OSError as error:
+        _fail(f"{bundle}: {error.strerror}")
+
+
+@models.command("verify")
+def verify_model(
+    bundle: Annotated[str, typer.Argument(help="Name or folder of a bundle.")] = "default",
+) -> None:
+    """Check a bundle's hashes and run its test vectors again."""
+    from inference.errors import InferenceError
+    from inference.model import load_classifier, verify_vectors
+    from inference.worker import bundle_folder
+
+    folder = bundle_folder(bundle)
+    try:
+        difference = verify_vectors(load_classifier(folder), folder)
+    except InferenceError as error:
+        _fail(f"{bundle}: {error}")
+    typer.echo(f"{bundle}: intact; test vectors differ by at most {difference:.1e}")
+
+
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
@@ -362,18 +439,11 @@ def _option(name: str, value: Path | None) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def _peer(
-    name: str, called: str, destinations: Sequence[DestinationSettings] = ()
-) -> DestinationSettings:
-    from dicom_node.echo import peer_at
-
-    for destination in destinations:
-        if destination.name == name:
-            return destination
-    try:
-        return peer_at(name, called_ae_title=called)
-    except ValueError as error:
-        _fail(f"{name}: neither a destination of the settings nor HOST:PORT ({error})")
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit():
+        _fail(f"{text}: neither a destination of the settings nor HOST:PORT")
+    return host, int(port)
 
 
 def _fail(words: str, *, status: int = FAILURE) -> NoReturn:
@@ -383,7 +453,12 @@ def _fail(words: str, *, status: int = FAILURE) -> NoReturn:
 
 def main() -> None:
     """Entry of the console script; mounts the training commands only when they are asked for."""
-    if sys.argv[1:2] == ["train"] or "--help" in sys.argv[1:2]:
+    wants_help = "--help" in sys.argv[1:2]
+    if set(sys.argv[1:2]) & ACCOUNT_COMMANDS or wants_help:
+        from api.commands import add_commands
+
+        add_commands(app, lambda config, secrets: _open_archive(_settings(config, secrets)))
+    if sys.argv[1:2] == ["train"] or wants_help:
         from training.commands import app as training
 
         app.add_typer(training, name="train")

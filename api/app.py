@@ -16,9 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from api.auth.attempts import SignInAttempts
+from api.auth.origin import SameOriginOnly
 from api.dependencies import Context
 from api.metrics import ArchiveCollector
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
+from api.navigation import pages_of
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
@@ -38,6 +41,7 @@ LISTEN_BACKLOG = 512
 TAGS = [
     {"name": "predict", "description": "One image in, one class out; nothing is kept."},
     {"name": "studies", "description": "What was received, what the model said, what was sent."},
+    {"name": "accounts", "description": "Who may sign in, which programs may ask, what they did."},
     {"name": "deliveries", "description": "Reports on their way to the PACS."},
     {"name": "health", "description": "For supervisors and monitoring."},
 ]
@@ -63,6 +67,7 @@ def create_app(settings: Settings, archive: Archive) -> FastAPI:
         archive=archive,
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
+        sign_in_attempts=SignInAttempts(),
         prediction_slots=threading.BoundedSemaphore(CONCURRENT_PREDICTIONS),
     )
     _wrap(app, settings.api, registry)
@@ -91,6 +96,10 @@ def run(
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(settings, archive),
+        ssl_certfile=settings.api.tls_certificate,
+        ssl_keyfile=settings.api.tls_key,
+        proxy_headers=bool(settings.api.trusted_proxies),
+        forwarded_allow_ips=list(settings.api.trusted_proxies),
         access_log=False,
         log_config=None,
         server_header=False,
@@ -113,13 +122,15 @@ def _bound_socket(settings: ApiSettings) -> socket.socket:
 
 
 def _template_environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(WEB / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["pages_of"] = pages_of
+    return environment
 
 
 def _wrap(app: FastAPI, settings: ApiSettings, registry: CollectorRegistry) -> None:
@@ -136,6 +147,7 @@ def _wrap(app: FastAPI, settings: ApiSettings, registry: CollectorRegistry) -> N
         should_group_untemplated=True,
         excluded_handlers=["^/static", "^/metrics$", "^/health/"],
     ).instrument(app, metric_namespace="hilum")
+    app.add_middleware(SameOriginOnly)
     app.add_middleware(LastResort)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
 from prometheus_client import CollectorRegistry
 
+from api.auth.attempts import SignInAttempts
 from archive.database import Archive
 from config.settings import Settings
 
@@ -20,6 +21,7 @@ class Context:
     archive: Archive
     templates: Jinja2Templates
     metrics: CollectorRegistry
+    sign_in_attempts: SignInAttempts
     prediction_slots: threading.BoundedSemaphore
     """Limits how many threads wait for a worker, so that the others stay free for pages."""
 

@@ -117,3 +117,91 @@ class PartUnavailable(ApiError):
 
     def __init__(self, detail: str, *, code: str = "", retry_after_seconds: int = 5) -> None:
         super().__init__(detail, code=code, headers={"Retry-After": str(retry_after_seconds)})
+
+
+class Unauthenticated(ApiError):
+    """Nobody is signed in; sign in and ask again."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "Sign in first"
+
+    def __init__(self, detail: str, *, code: str = "") -> None:
+        super().__init__(detail, code=code, headers={"WWW-Authenticate": 'Bearer realm="hilum"'})
+
+
+class SignInNeeded(Exception):
+    """A page was asked for by somebody who is not signed in; show them where to."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("sign in to see this page")
+        self.path = path
+
+
+class Forbidden(ApiError):
+    """Who asks may not do this; asking again does not help."""
+
+    status = 403
+    code = "forbidden"
+    title = "Not permitted"
+
+
+class CrossSite(ApiError):
+    """A page of another site made the browser ask; refused whoever is signed in."""
+
+    status = 403
+    code = "cross_site"
+    title = "Not from another site"
+
+
+class NameTaken(ApiError):
+    """There is one of this name already; choose another."""
+
+    status = 409
+    code = "name_taken"
+    title = "The name is taken"
+
+
+class RevisionMismatch(ApiError):
+    """Somebody changed it since it was looked at; look again, then decide."""
+
+    status = 412
+    code = "revision_mismatch"
+    title = "It was changed in the meantime"
+
+
+class RevisionMissing(ApiError):
+    """Say by If-Match which state the decision is about."""
+
+    status = 428
+    code = "revision_required"
+    title = "If-Match is needed"
+
+
+class TooManyAttempts(ApiError):
+    """Too many tries; wait for `Retry-After` seconds."""
+
+    status = 429
+    code = "too_many_attempts"
+    title = "Too many attempts"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(
+            "too many attempts to sign in; wait a moment",
+            headers={"Retry-After": str(retry_after_seconds)},
+        )
+
+
+class ImageNotShown(ApiError):
+    """The object holds nothing that the viewer can show; its detail says why."""
+
+    status = 422
+    code = "image_not_shown"
+    title = "The image cannot be shown"
+
+
+class PersonalAccountNeeded(Forbidden):
+    """A review is signed by one person; sign in with an account of your own."""
+
+    code = "personal_account_needed"
+    title = "An account of your own is needed"

@@ -8,18 +8,34 @@ import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Match, compile_path
 from starlette.types import Scope
 
-from api.errors import ApiError, BodyTooLarge, Fault, PartUnavailable, UnknownThing
+from api.errors import (
+    ApiError,
+    BodyTooLarge,
+    Fault,
+    NameTaken,
+    PartUnavailable,
+    SignInNeeded,
+    UnknownThing,
+)
 from api.schemas import FaultBody, Problem
-from archive.errors import ArchiveError, ArchiveUnavailable, FileDamaged, FileMissing, NotFound
+from archive.errors import (
+    AlreadyThere,
+    ArchiveError,
+    ArchiveUnavailable,
+    FileDamaged,
+    FileMissing,
+    NotFound,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -82,6 +98,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     What nobody foresaw is answered by `middleware.LastResort`.
     """
     app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(ArchiveError, _archive_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -130,7 +147,14 @@ def _api_error(request: Request, error: Exception) -> Response:
     return problem_of(request.scope, error)
 
 
+def _sign_in_needed(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeeded)  # noqa: S101 - the signature is Starlette's
+    return RedirectResponse(f"/sign-in?next={quote(error.path)}", status_code=303)
+
+
 def _archive_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, AlreadyThere):
+        return problem_of(request.scope, NameTaken(str(error)))
     if isinstance(error, NotFound):
         return problem_of(request.scope, UnknownThing("there is no such thing in the archive"))
     if isinstance(error, ArchiveUnavailable):

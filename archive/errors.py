@@ -35,3 +35,19 @@ class UidInvalid(ArchiveError):
 
 class NotFound(ArchiveError):
     """There is no such study, delivery or report."""
+
+
+class AlreadyThere(ArchiveError):
+    """Something of this name exists already; choose another."""
+
+
+class AuditBroken(ArchiveError):
+    """The audit trail was changed from outside; keep the database as it is and find out who."""
+
+
+class RevisionStale(ArchiveError):
+    """Somebody changed it since it was looked at; look again before deciding."""
+
+
+class ReviewSettled(ArchiveError):
+    """The review is on its way to the PACS; decide anew instead of changing it."""

@@ -83,8 +83,12 @@ class FileStore:
         return self._keep(temporary, _place(CONFLICTS, key, data_set_sha256))
 
     def write_report(self, key: InstanceKey, content: bytes) -> FileKey:
-        """Write an object that we made, durable on return; a repeat replaces it."""
-        return self._write(_place(REPORTS, key, ""), content)
+        """Write an object that we made, durable on return.
+
+        The place depends on the content: a worker that lost its lease and comes back writes
+        beside the report that stands, never over it.
+        """
+        return self._write(_place(REPORTS, key, sha256_of(content)), content)
 
     def write_upload(self, content: bytes) -> FileKey:
         """Write a file that belongs to no study, durable on return."""
@@ -152,14 +156,13 @@ class FileStore:
                 temporary.unlink(missing_ok=True)
 
 
-def _place(folder: str, key: InstanceKey, data_set_sha256: str) -> Path:
+def _place(folder: str, key: InstanceKey, content_sha256: str) -> Path:
     study = check_uid(key.study_uid)
     name = check_uid(key.sop_instance_uid)
     check_uid(key.series_uid)
-    if data_set_sha256:
-        name = f"{name}-{data_set_sha256[:16]}"
     # One level of 256 folders keeps every folder small with millions of studies.
-    return Path(folder) / sha256(study.encode()).hexdigest()[:2] / study / f"{name}.dcm"
+    folders = Path(folder) / sha256(study.encode()).hexdigest()[:2] / study
+    return folders / f"{name}-{content_sha256[:16]}.dcm"
 
 
 def _sync_file(path: Path) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 UID_LENGTH = 64  # PS3.5 section 9.1
@@ -45,6 +46,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 metadata = MetaData(
@@ -83,6 +88,15 @@ studies = Table(
     Column("lease_until", UtcDateTime),
     Column("attempt", Integer, nullable=False, default=0),
     Column("revision", Integer, nullable=False, default=1),
+    # Whether somebody decided about it as it stands; a further image or result asks again.
+    Column("is_read", Boolean, nullable=False, default=False, server_default=false()),
+    # What the current result says of the whole study, for the order of the worklist.
+    Column("ai_presence", String(16)),
+    Column("ai_probability", Float),
+    # For those who watch; every change of a row moves it.
+    Column("changed_at", UtcDateTime, default=_now, onupdate=_now),
+    Index("ix_studies_unread", "is_read", "first_received_at"),
+    Index("ix_studies_changed_at", "changed_at"),
     Index("ix_studies_state_priority", "state", "priority", "queued_at"),
     Index("ix_studies_first_received_at", "first_received_at", "study_uid"),
 )

@@ -1,4 +1,4 @@
-"""Who may move what to where: one table for studies, one for deliveries.
+"""Who may move what to where: one table for studies, one for deliveries, one for reviews.
 
 Every state change passes through `check_study_move` or `check_delivery_move`; the SQL of
 `repository.py` repeats the permitted earlier states in its WHERE, so that a row which moved in the
@@ -8,6 +8,7 @@ meantime is not moved again. README draws these tables.
 from archive.errors import MoveForbidden
 from archive.records import DeliveryState as D
 from archive.records import StudyState as S
+from archive.review_records import ReviewState as R
 
 STUDY_MOVES: dict[S, frozenset[S]] = {
     # a further image; nothing came for the quiet period
@@ -31,6 +32,17 @@ DELIVERY_MOVES: dict[D, frozenset[D]] = {
     D.DELIVERED: frozenset({D.COMMITTED, D.READY}),
     D.COMMITTED: frozenset(),
     D.GAVE_UP: frozenset({D.READY}),
+}
+
+REVIEW_MOVES: dict[R, frozenset[R]] = {
+    # its author took it back, or decided anew; the undo window is over and a worker claimed it
+    R.HELD: frozenset({R.UNDONE, R.BUILDING}),
+    # the verified report is recorded; the lease ran out; failed too often
+    R.BUILDING: frozenset({R.REPORTED, R.HELD, R.FAILED}),
+    R.REPORTED: frozenset(),
+    R.UNDONE: frozenset(),
+    # asked for again by an administrator
+    R.FAILED: frozenset({R.HELD}),
 }
 
 

@@ -6,6 +6,7 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -40,6 +41,20 @@ def _checked_ae_title(value: str) -> str:
             "an AE title has 1 to 16 characters, no backslash, and is not blank (PS3.5 6.2)"
         )
     return value.strip()
+
+
+def _listed(value: object) -> object:
+    """Return the parts of `a, b` as the environment gives a list; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Section(BaseModel):
@@ -127,6 +142,55 @@ class ApiSettings(_Section):
     port: int = Field(ge=1, le=65535)
     maximum_upload_bytes: int = Field(ge=1024)
     predict_timeout_seconds: float = Field(gt=0)
+    public_url: str = Field(pattern=r"^(https?://[^/\s]+)?$")
+    tls_certificate: Path | None
+    tls_key: Path | None
+    trusted_proxies: tuple[str, ...]
+    session_idle_minutes: float = Field(gt=0)
+    session_longest_hours: float = Field(gt=0)
+
+    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+
+    @model_validator(mode="after")
+    def _other_machines_need_tls_or_a_proxy(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together")
+        is_protected = self.tls_certificate is not None or bool(self.trusted_proxies)
+        if not (_is_loopback(self.host) or is_protected):
+            raise ValueError(
+                "other machines are served over TLS (tls_certificate, tls_key) or through a "
+                "named proxy (trusted_proxies)"
+            )
+        return self
+
+
+class ReviewSettings(_Section):
+    """How radiologists read here."""
+
+    undo_seconds: float = Field(ge=0, le=600)
+    waiting_cap_minutes: float = Field(gt=0)
+    minimum_view_milliseconds: int = Field(ge=0, le=60_000)
+    reading_lease_seconds: float = Field(ge=10)
+    blind_first: bool
+    heat_map: bool
+    viewer_link: str
+
+
+class OidcSettings(_Section):
+    """Signing in through an OpenID provider; off where `issuer` is empty."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...]
+    roles_claim: str = Field(min_length=1)
+    roles: dict[str, Literal["radiologist", "admin", "ml"]]
+
+    @model_validator(mode="after")
+    def _an_issuer_needs_a_client(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("client_id is needed where an issuer is named")
+        return self
 
 
 class ModelSettings(_Section):
@@ -153,6 +217,8 @@ class Settings(_Section):
     worker: WorkerSettings
     delivery: DeliverySettings
     api: ApiSettings
+    review: ReviewSettings
+    oidc: OidcSettings
     model: ModelSettings
     logs: LogSettings
 

@@ -71,7 +71,7 @@ class Recipe(_Frozen):
         return self.stages[-1].size
 
     def with_epochs(self, epochs: int) -> "Recipe":
-        """The same recipe cut or stretched to so many epochs, all stages alike, none left out."""
+        """Cut or stretch to so many epochs, all stages alike."""
         share = epochs / self.epochs
         lengths = [max(round(stage.epochs * share), 1) for stage in self.stages[:-1]]
         while lengths and sum(lengths) >= epochs:

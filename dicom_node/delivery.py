@@ -6,10 +6,10 @@ own answer. A destination that does not answer costs one probe per back-off, how
 for it, and nothing of it reaches the other couriers.
 """
 
-import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable
 
 import structlog
@@ -19,7 +19,7 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.settings import Settings
 from dicom_node.courier import Courier
-from dicom_node.sender import StoreLink
+from dicom_node.sender import Peer, StoreLink
 from dicom_node.upper_layer import prepare_pynetdicom
 
 _log = structlog.get_logger()
@@ -59,13 +59,14 @@ def run(
 
 
 def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
-    claimant = f"{socket.gethostname()}-{os.getpid()}"
+    # Containers all have process number 1, and hosts may share a name.
+    claimant = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     return [
         Courier(
             destination.name,
             archive,
             StoreLink(
-                destination,
+                Peer(ae_title=destination.ae_title, host=destination.host, port=destination.port),
                 calling_ae_title=settings.node.ae_title,
                 timeout_seconds=settings.delivery.timeout_seconds,
             ),

@@ -10,13 +10,12 @@ from pydicom import Dataset, dcmread
 from archive.database import Archive
 from archive.errors import NotFound
 from archive.records import Study, StudyDetail, StudyState, StudyUid
-from config.settings import DestinationSettings
+from config.settings import NodeSettings
 from dicom_node.demo_pacs import Pacs
 from dicom_node.errors import DicomNodeError
 from dicom_node.send import send_files
 
 CALLING_AE_TITLE = "DEMO"
-SEND_TIMEOUT_SECONDS = 30.0
 POLL_SECONDS = 0.2
 # Enough for a slow machine's first forward pass, and for many studies of a folder.
 FIRST_REPORT_SECONDS = 120.0
@@ -38,7 +37,7 @@ class ShownStudy:
     """As the PACS keeps them."""
 
 
-def send_all(files: Sequence[Path], node: DestinationSettings) -> list[StudyUid]:
+def send_all(files: Sequence[Path], node: NodeSettings) -> list[StudyUid]:
     """Send files over real associations; returns their studies in order.
 
     Raises
@@ -47,7 +46,11 @@ def send_all(files: Sequence[Path], node: DestinationSettings) -> list[StudyUid]
         The node did not take a file.
     """
     answers = send_files(
-        node, files, calling_ae_title=CALLING_AE_TITLE, timeout_seconds=SEND_TIMEOUT_SECONDS
+        node.host,
+        node.port,
+        files,
+        called_ae_title=node.ae_title,
+        calling_ae_title=CALLING_AE_TITLE,
     )
     studies = []
     for answer in answers:

@@ -37,6 +37,14 @@ class PeerUnavailable(DicomNodeError):
     """No association could be opened, or it broke; nothing was answered, try again later."""
 
 
+class TitleInvalid(DicomNodeError):
+    """An AE title has 1 to 16 characters, no backslash, and is not blank (PS3.5 6.2)."""
+
+
+class EchoRefused(DicomNodeError):
+    """The peer is there and knows us, but answered C-ECHO with a failure."""
+
+
 class ContextRefused(DicomNodeError):
     """The peer takes no presentation context under which this object could be sent."""
 

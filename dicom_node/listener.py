@@ -37,12 +37,14 @@ from dicom_node.incoming import (
     IncomingDataSet,
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
+from dicom_node.leftovers import remove_leftovers
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
+from dicom_node.upper_layer import Server, StreamingProvider, drop_connection, prepare_pynetdicom
 
 _log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
+NO_ROOM = "no room left, objects are refused"
 # A stop finishes what is being received for this long; then the sender has to repeat it.
 STOP_SECONDS = 8.0
 _STOP_POLL_SECONDS = 0.05
@@ -81,6 +83,7 @@ class Listener:
         self._node = node
         self._open_studies = OpenStudies()
         self._traffic = Traffic()
+        self._had_room = True
         self._completeness = Completeness(
             archive.repository,
             self._open_studies,
@@ -134,12 +137,14 @@ class Listener:
         """
         free_bytes = self._archive.files.free_bytes()
         has_room = free_bytes >= self._node.minimum_free_bytes
-        if not has_room:
-            _log.warning("no room left, objects are refused", free_bytes=free_bytes)
+        if has_room != self._had_room:
+            say = _log.info if has_room else _log.warning
+            say("room again" if has_room else NO_ROOM, free_bytes=free_bytes)
+            self._had_room = has_room
         self._archive.repository.beat(
             ProcessKind.NODE,
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
-            "" if has_room else "no room left, objects are refused",
+            "" if has_room else NO_ROOM,
         )
 
     def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
@@ -148,13 +153,19 @@ class Listener:
         self._server.stop_listening()
         deadline = time.monotonic() + within_seconds
         with ThreadPoolExecutor(max_workers=8) as pool:
-            while associations := self._server.active_associations:
+            is_late = False
+            while (associations := self._associations()) and not is_late:
                 is_late = time.monotonic() >= deadline
-                pool.map(Association.abort, (a for a in associations if is_late or self._idle(a)))
-                if is_late:
-                    break
+                pool.map(Association.abort, [a for a in associations if is_late or self._idle(a)])
                 time.sleep(_STOP_POLL_SECONDS)
+        for connection in self._server.active_associations:
+            drop_connection(connection)
         self._thread.join()
+
+    def _associations(self) -> list[Association]:
+        """Return the open associations, without connections that are none (yet)."""
+        found = self._server.active_associations
+        return [one for one in found if self._traffic.is_open(id(one))]
 
     def _idle(self, association: Association) -> bool:
         owes = self._traffic.owes_answer(id(association))
@@ -209,28 +220,37 @@ def run(
         The port cannot be opened.
     """
     prepare_pynetdicom()
+    left_over = remove_leftovers(archive.files)
+    if left_over:
+        _log.info("partial objects removed", count=left_over)
     listener = Listener(settings, archive)
     _log.info(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
     )
+    _attempt(listener.beat, stop)
     on_ready()
-    beat_at = float("-inf")
+    beat_at = time.monotonic()
     try:
         while not stop.wait(QUEUE_SECONDS):
-            try:
-                listener.tick()
-                if time.monotonic() - beat_at >= BEAT_SECONDS:
-                    listener.beat()
-                    beat_at = time.monotonic()
-            except ArchiveUnavailable as error:
-                _log.error("the archive does not answer", error=str(error))
-                stop.wait(BEAT_SECONDS)
-            except Exception as error:  # noqa: BLE001  # the loop of this process
-                _log.error("the node stumbled", error=type(error).__name__)
-                stop.wait(BEAT_SECONDS)
+            _attempt(listener.tick, stop)
+            if time.monotonic() - beat_at >= BEAT_SECONDS:
+                _attempt(listener.beat, stop)
+                beat_at = time.monotonic()
     finally:
         listener.close()
         _log.info("stopped listening", port=settings.node.port)
+
+
+def _attempt(work: Callable[[], None], stop: threading.Event) -> None:
+    """Do one piece of the loop; whatever goes wrong, the next is tried after a pause."""
+    try:
+        work()
+    except ArchiveUnavailable as error:
+        _log.error("the archive does not answer", error=str(error))
+        stop.wait(BEAT_SECONDS)
+    except Exception as error:  # noqa: BLE001  # the loop of this process
+        _log.error("the node stumbled", error=type(error).__name__)
+        stop.wait(BEAT_SECONDS)
 
 
 def _application_entity(node: NodeSettings) -> AE:

@@ -10,11 +10,12 @@ from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
-from config.settings import DestinationSettings
 from dicom_node.errors import PeerUnavailable
-from dicom_node.sender import MOST_CONTEXTS, application_entity, associate
+from dicom_node.sender import MOST_CONTEXTS, Peer, application_entity, associate
 from dicom_node.statuses import DeliveryVerdict, StoreStatus, delivery_verdict, words_for
 from dicom_node.upper_layer import prepare_pynetdicom
+
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,13 @@ class _Sendable:
 
 
 def send_files(
-    peer: DestinationSettings,
+    host: str,
+    port: int,
     paths: Iterable[Path],
     *,
+    called_ae_title: str,
     calling_ae_title: str,
-    timeout_seconds: float,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Iterator[FileAnswer]:
     """Send files, and all files in folders, bytes unchanged; yield one answer per file.
 
@@ -52,6 +55,8 @@ def send_files(
     ------
     PeerUnavailable
         No association; answers that came before were yielded.
+    TitleInvalid
+        One of the titles is none.
     """
     prepare_pynetdicom()
     sendable: list[_Sendable] = []
@@ -61,6 +66,7 @@ def send_files(
             yield found
         else:
             sendable.append(found)
+    peer = Peer(ae_title=called_ae_title, host=host, port=port)
     ae = application_entity(calling_ae_title, timeout_seconds=timeout_seconds)
     for files, forms in _associations(sendable):
         contexts = [build_context(sop_class, syntax) for sop_class, syntax in forms]

@@ -22,8 +22,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
-from config.settings import DestinationSettings
-from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable
+from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.upper_layer import tune_association
 
@@ -45,6 +44,15 @@ LONGEST_PDU_BYTES = 131072
 
 
 @dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A system to call."""
+
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoreAnswer:
     """What a peer answered to one C-STORE."""
 
@@ -58,7 +66,7 @@ class StoreLink:
 
     Parameters
     ----------
-    destination
+    peer
         Who is called.
     calling_ae_title
         Who we say that we are.
@@ -68,13 +76,13 @@ class StoreLink:
 
     def __init__(
         self,
-        destination: DestinationSettings,
+        peer: Peer,
         *,
         calling_ae_title: str,
         timeout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._destination = destination
+        self._peer = peer
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._association: Association | None = None
@@ -148,7 +156,7 @@ class StoreLink:
             return association
         self.close()
         offered = _offer(wanted)
-        self._association = associate(self._ae, self._destination, offered, self._timeout_seconds)
+        self._association = associate(self._ae, self._peer, offered, self._timeout_seconds)
         self._offered = tuple(
             (UID(context.abstract_syntax or ""), syntax)
             for context in offered
@@ -158,8 +166,17 @@ class StoreLink:
 
 
 def application_entity(ae_title: str, *, timeout_seconds: float) -> AE:
-    """Return an AE for associations that we open."""
-    ae = AE(ae_title=ae_title)
+    """Return an AE for associations that we open.
+
+    Raises
+    ------
+    TitleInvalid
+        PS3.5 6.2 does not permit the title.
+    """
+    try:
+        ae = AE(ae_title=ae_title)
+    except ValueError:
+        raise TitleInvalid(f"calling AE title {ae_title!r} is not valid") from None
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.maximum_pdu_size = LONGEST_PDU_BYTES
@@ -173,7 +190,7 @@ def application_entity(ae_title: str, *, timeout_seconds: float) -> AE:
 
 def associate(
     ae: AE,
-    destination: DestinationSettings,
+    peer: Peer,
     contexts: Sequence[PresentationContext],
     timeout_seconds: float,
 ) -> Association:
@@ -183,6 +200,8 @@ def associate(
     ------
     PeerUnavailable
         Nobody answers, or the answer is no; the message says which and why.
+    TitleInvalid
+        PS3.5 6.2 does not permit the called title.
     """
     connected: list[bool] = []
 
@@ -192,13 +211,15 @@ def associate(
 
     try:
         association = ae.associate(
-            destination.host,
-            destination.port,
+            peer.host,
+            peer.port,
             contexts=list(contexts),
-            ae_title=destination.ae_title,
+            ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
             evt_handlers=[(evt.EVT_CONN_OPEN, tune)],
         )
+    except ValueError:
+        raise TitleInvalid(f"called AE title {peer.ae_title!r} is not valid") from None
     except OSError as error:
         raise PeerUnavailable(f"the host is not known: {error.strerror}") from None
     if association.is_established:

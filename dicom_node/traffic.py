@@ -19,6 +19,11 @@ class Traffic:
         with self._lock:
             return len(self._open)
 
+    def is_open(self, association: int) -> bool:
+        """Whether an association was let in and has not left."""
+        with self._lock:
+            return association in self._open
+
     @property
     def is_stopping(self) -> bool:
         """Whether new associations are rejected."""

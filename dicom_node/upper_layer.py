@@ -6,6 +6,7 @@ objects carry for the purpose (``dul.socket.recv``, ``dimse``, ``message.data_se
 tests/unit/dicom_node/test_upper_layer.py fails when an update of pynetdicom moves one of them.
 """
 
+import contextlib
 import socket
 import warnings
 from collections.abc import Callable
@@ -43,6 +44,15 @@ def tune_association(association: Association, *, timeout_seconds: float) -> Non
     transport = association.dul.socket
     if transport is not None and transport.socket is not None:
         tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def drop_connection(association: Association) -> None:
+    """End a connection on which no association stands; its thread would outlive the process."""
+    association.dul.kill_dul()
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        with contextlib.suppress(OSError):
+            transport.socket.shutdown(socket.SHUT_RDWR)
 
 
 def prefer_requestors_order(association: Association) -> None:
@@ -180,11 +190,33 @@ class Acceptor(RequestHandler):
     def _create_association(self) -> Association:
         tune_socket(self.request, timeout_seconds=self.server.timeout_seconds)
         association = super()._create_association()
-        association.dimse = StreamingProvider(association, self.server.open_data_set)
+        provider = StreamingProvider(association, self.server.open_data_set)
+        association.dimse = provider
+        association.dul.run = _guarded(  # type: ignore[method-assign]  # see the module
+            association.dul.run, provider
+        )
         transport = cast(AssociationSocket, association.dul.socket)
         reader = PduReader(self.request, longest_pdu_bytes=self.ae.maximum_pdu_size)
         transport.recv = reader  # type: ignore[assignment,method-assign]  # see the module
         return association
+
+
+def _guarded(run: Callable[[], None], provider: StreamingProvider) -> Callable[[], None]:
+    """Let an association's thread end in order, whatever a peer made of its protocol.
+
+    pynetdicom raises where a peer breaks the state machine; the association's other thread sees
+    that this one is gone and closes the connection.
+    """
+
+    def run_guarded() -> None:
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001  # the loop of this thread
+            _log.warning("association broke", error=type(error).__name__)
+        finally:
+            provider.discard()
+
+    return run_guarded
 
 
 class Server(ThreadedAssociationServer):

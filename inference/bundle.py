@@ -29,7 +29,7 @@ class _Record(BaseModel):
 
 
 class Population(_Record):
-    """Whom the model was made for; others are scored only with a statement that they are outside."""
+    """Whom the model was made for; others get a statement that they are outside."""
 
     min_age_years: int
     max_age_years: int

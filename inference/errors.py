@@ -1,4 +1,4 @@
-"""What can go wrong between a stored radiograph and a probability, named after what happens next."""
+"""What can go wrong between a radiograph and a probability, named after what happens next."""
 
 
 class InferenceError(Exception):
@@ -6,11 +6,11 @@ class InferenceError(Exception):
 
 
 class PixelsUnreadable(InferenceError):
-    """The pixel data is missing, cut short or refused by every decoder; the study is not analysed."""
+    """The pixel data is missing, cut short or refused by all decoders; it is not analysed."""
 
 
 class PixelsUnsupported(InferenceError):
-    """The pixel data is whole but of a kind no model here was made for; the study is not analysed."""
+    """The pixel data is whole but of a kind no model is made for; it is not analysed."""
 
 
 class BundleInvalid(InferenceError):

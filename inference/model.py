@@ -58,7 +58,7 @@ class Classifier:
     def pneumonia_weights(self) -> np.ndarray:
         """Weight of each feature for pneumonia against normal, (width,), for activation maps."""
         weights = self.network.head.weight.detach()
-        return (weights[1:].mean(dim=0) - weights[0]).cpu().numpy()
+        return np.asarray((weights[1:].mean(dim=0) - weights[0]).cpu())
 
 
 def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:

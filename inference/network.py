@@ -1,4 +1,4 @@
-"""The networks: torchvision trunks for one grey channel with one linear layer on top. Imports torch."""
+"""The networks: torchvision trunks for one grey channel, one linear layer on top."""
 
 from __future__ import annotations
 

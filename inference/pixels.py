@@ -9,7 +9,7 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 
 from inference.errors import PixelsUnreadable, PixelsUnsupported
 
@@ -92,7 +92,7 @@ def _stored_range(ds: Dataset) -> tuple[int, int]:
 
 
 def display_table(ds: Dataset) -> np.ndarray:
-    """Displayed grey for every possible stored value.
+    """Compute the displayed grey of every possible stored value.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def _modality(ds: Dataset, stored: np.ndarray) -> np.ndarray:
     """PS3.3 C.11.1: a table wins over slope and intercept."""
     if ds.get("ModalityLUTSequence"):
         entries, first, _ = _read_table(ds.ModalityLUTSequence[0], ds)
-        return entries[(stored - first).clip(0, len(entries) - 1)]
+        return np.asarray(entries[(stored - first).clip(0, len(entries) - 1)])
     slope, intercept = ds.get("RescaleSlope"), ds.get("RescaleIntercept")
     return stored * float(1 if slope is None else slope) + float(intercept or 0)
 
@@ -126,7 +126,7 @@ def _voi(ds: Dataset, values: np.ndarray) -> np.ndarray:
     if ds.get("VOILUTSequence"):
         entries, first, bits = _read_table(ds.VOILUTSequence[0], ds)
         indices = np.floor(values).astype(np.int64) - first
-        return entries[indices.clip(0, len(entries) - 1)] / (2.0**bits - 1)
+        return np.asarray(entries[indices.clip(0, len(entries) - 1)] / (2.0**bits - 1))
     window = _window(ds)
     if window is not None:
         return window_function(values, *window, str(ds.get("VOILUTFunction") or "LINEAR"))
@@ -150,7 +150,7 @@ def _first(element_value: object) -> float | None:
 
 
 def window_function(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
-    """Window of PS3.3 C.11.2.1.2 and C.11.2.1.3 onto [0, 1]; an unknown function counts as LINEAR."""
+    """Map a window onto [0, 1], PS3.3 C.11.2.1.2-3; an unknown function counts as LINEAR."""
     if function == "SIGMOID":
         return np.asarray(1.0 / (1.0 + np.exp(-4.0 * (values - centre) / width)))
     if function == "LINEAR_EXACT":

@@ -1,16 +1,22 @@
 """The web application around an archive, for tests: settings, a client, a worker that answers."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.auth.accounts import add_token
+from api.auth.principal import LOOPBACK_COOKIE
+from api.auth.secrets import digest, new_secret
+from archive.account_records import Role, Scope
 from archive.database import Archive
 from archive.records import ClaimedPrediction, ClaimedStudy, Outcome, Prediction, ProcessKind
 from config.settings import Settings, load_settings
 from tests.builders.arrivals import A_MODEL, an_arrival, an_outcome
+from tests.builders.people import a_new_user
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"rest of a picture"
 JPEG_BYTES = b"\xff\xd8\xff\xe0" + b"rest of a picture"
@@ -25,10 +31,45 @@ def web_settings(**sections: dict[str, object]) -> Settings:
     return Settings.model_validate(values)
 
 
-def a_client(archive: Archive, settings: Settings | None = None) -> TestClient:
-    """A client that sees 500s as responses, like a browser."""
+def a_stranger(archive: Archive, settings: Settings | None = None) -> TestClient:
+    """A browser in which nobody is signed in; sees 500s as responses."""
     app = create_app(settings or web_settings(), archive)
-    return TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+    client.headers["origin"] = "http://testserver"
+    return client
+
+
+def a_client(
+    archive: Archive,
+    settings: Settings | None = None,
+    *,
+    login: str = "ann",
+    roles: Iterable[Role] = Role,
+) -> TestClient:
+    """A browser in which a person of these roles is signed in."""
+    client = a_stranger(archive, settings)
+    client.cookies[LOOPBACK_COOKIE] = session_of(archive, login, roles)
+    return client
+
+
+def session_of(archive: Archive, login: str, roles: Iterable[Role] = Role) -> str:
+    """The secret of a new session of an account, which is made where there is none."""
+    known = archive.repository.user_with_password(login)
+    user = known[0] if known else archive.repository.add_user(a_new_user(login, *roles))
+    secret = new_secret()
+    archive.repository.open_session(user.user_id, digest(secret))
+    return secret
+
+
+def token_of(archive: Archive, *scopes: Scope) -> str:
+    """The text of a new token."""
+    return add_token(
+        archive,
+        name="test",
+        scopes=frozenset(scopes),
+        created_by="ann",
+        life=timedelta(days=1),
+    ).text
 
 
 def report_study(archive: Archive, study: int = 1, *, outcome: Outcome | None = None) -> None:

@@ -112,7 +112,7 @@ def _tone(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tenso
 
 
 def _bias(size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
-    """A slow random change of brightness (MONAI RandBiasField)."""
+    """Draw a slow change of brightness (MONAI RandBiasField)."""
     corners = draw.normal(1, 3, 3) * _per_image(draw.uniform(0, limits.bias_strength))
     return functional.interpolate(corners, size=(size, size), mode="bicubic", align_corners=True)
 

@@ -14,6 +14,49 @@ METADATA_SCHEMA = (
 )
 AUTHORS = "The Hilum authors"
 
+CARD = """# {m.name} {m.version}
+
+A {m.architecture} that gives one frontal chest radiograph a calibrated probability of pneumonia.
+Published {m.created}. **Research software, not a medical device.**
+
+## For whom
+Children of {m.population.min_age_years} to {m.population.max_age_years} years,
+{m.population.view} view, one hospital: {m.population.site}.
+Nothing here says anything about adults or other sites.
+
+## Data
+{m.training_data}.
+SHA-256 over the training split: `{m.training_data_sha256}`.
+Train and validation are divided by patient, byte-identical images kept together. In the official
+split 170 `personN` keys stand in both train and test; whether these are the same children is not
+known, so the test figures may be somewhat too good. The share of pneumonia differs between the
+splits (74 % in train, 62.5 % in test).
+
+## Input and output
+{size} x {size} grey, squashed, histogram equalised (`{m.preprocessing_version}`).
+Outputs {labels}; P(pneumonia) = 1 - P(normal), temperature {m.calibration_temperature:.3f}.
+Pneumonia is called from {m.decision_threshold:.4f} on. The probability refers to a mix in which the
+classes are equally frequent. Mirrored image averaged in: {mirrored}.
+
+## Training
+From random weights: {stages}; {recipe.optimizer}, learning rate
+{recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
+weights averaged with decay {recipe.ema_decay:g}. Validation images are also scored changed in
+brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
+
+## Figures at the threshold above
+| split | images | AUC (95 % interval) | accuracy | sensitivity | specificity | precision | F1 | ECE |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{rows}
+
+The official test split was scored once for this version, after everything else was fixed.
+
+## Limits
+Trained on one hospital's pictures, reduced to 224 x 224 JPEG, labelled by folder. It knows no other
+disease, no lateral view, no line or tube; other findings may be called pneumonia or normal. A site
+should measure it on its own cases before it lets anyone see a result.
+"""
+
 Json = dict[str, Any]  # a JSON object as a library outside this house defines it
 
 
@@ -97,49 +140,15 @@ def inference_config(manifest: BundleManifest) -> Json:
 
 def model_card(manifest: BundleManifest, recipe: Recipe) -> str:
     """`docs/README.md`: what the model is, for whom, how good, and where it ends."""
-    population = manifest.population
-    stages = ", then ".join(f"{s.epochs} epochs at {s.size} px" for s in recipe.stages)
-    return f"""# {manifest.name} {manifest.version}
-
-A {manifest.architecture} that gives one frontal chest radiograph a calibrated probability of
-pneumonia. Published {manifest.created.isoformat()}. **Research software, not a medical device.**
-
-## For whom
-Children of {population.min_age_years} to {population.max_age_years} years, {population.view} view,
-one hospital: {population.site}. Nothing here says anything about adults or other sites.
-
-## Data
-{manifest.training_data}. SHA-256 over the training split: `{manifest.training_data_sha256}`.
-Train and validation are divided by patient, byte-identical images kept together. In the official
-split 170 `personN` keys stand in both train and test; whether these are the same children is not
-known, so the test figures may be somewhat too good. The share of pneumonia differs between the
-splits (74 % in train, 62.5 % in test).
-
-## Input and output
-{INPUT_SIZE} x {INPUT_SIZE} grey, squashed, histogram equalised (`{manifest.preprocessing_version}`).
-Outputs {", ".join(manifest.labels)}; P(pneumonia) = 1 - P(normal), temperature
-{manifest.calibration_temperature:.3f}. Pneumonia is called from {manifest.decision_threshold:.4f} on.
-The probability refers to a mix in which the classes are equally frequent.
-Mirrored image averaged in: {"yes" if manifest.averages_flip else "no"}.
-
-## Training
-From random weights: {stages}; {recipe.optimizer}, learning rate {recipe.learning_rate:g},
-{recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed}, weights averaged with
-decay {recipe.ema_decay:g}. The recipe was chosen on validation, and on validation images changed in
-brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
-
-## Figures at the threshold above
-| split | images | AUC (95 % bootstrap) | accuracy | sensitivity | specificity | precision | F1 | ECE |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
-{chr(10).join(_row(f) for f in manifest.figures)}
-
-The official test split was scored once for this version, after everything else was fixed.
-
-## Limits
-Trained on one hospital's pictures, reduced to 224 x 224 JPEG, labelled by folder. It knows no other
-disease, no lateral view, no line or tube; other findings may be called pneumonia or normal. A site
-should measure it on its own cases before it lets anyone see a result.
-"""
+    return CARD.format(
+        m=manifest,
+        recipe=recipe,
+        size=INPUT_SIZE,
+        stages=", then ".join(f"{s.epochs} epochs at {s.size} px" for s in recipe.stages),
+        labels=", ".join(manifest.labels),
+        mirrored="yes" if manifest.averages_flip else "no",
+        rows="\n".join(_row(figures) for figures in manifest.figures),
+    )
 
 
 def _row(f: BundleFigures) -> str:

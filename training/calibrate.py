@@ -3,8 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
+
+from config.training import PublishSettings
+from inference.labels import NORMAL_INDEX
+from inference.network import RadiographNet
+from inference.preprocessing import INPUT_SIZE
+from training.dataset import Part
+from training.metrics import Figures, figures
+from training.scores import score
+from training.shift import SHIFTS, unchanged
 
 TEMPERATURE_BOUNDS = (0.05, 20.0)
 
@@ -15,6 +25,56 @@ class Calibration:
 
     temperature: float
     threshold: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationLogits:
+    """Log odds of the validation images as they are, (N,), and of each shifted copy, (S, N)."""
+
+    plain: np.ndarray
+    shifted: np.ndarray
+    classes: np.ndarray
+
+    def calibrate(self, target_sensitivity: float) -> Calibration:
+        """Calibrate on plain and shifted images together.
+
+        Plain validation alone is answered almost without error and would leave the network sure of
+        itself on any other hospital's images.
+        """
+        logits = np.concatenate([self.plain, *self.shifted])
+        classes = np.tile(self.classes, 1 + len(self.shifted))
+        return calibrate(logits, classes, target_sensitivity=target_sensitivity)
+
+    def figures(self, calibration: Calibration, *, shifted: bool) -> Figures:
+        """Figures of the plain images, or of all shifted copies together."""
+        logits = self.shifted.ravel() if shifted else self.plain
+        copies = len(self.shifted) if shifted else 1
+        return figures(
+            np.tile(self.classes != NORMAL_INDEX, copies),
+            expit(logits / calibration.temperature),
+            threshold=calibration.threshold,
+        )
+
+
+def score_validation(
+    network: RadiographNet, validation: Part, settings: PublishSettings
+) -> ValidationLogits:
+    """Score every validation image as it is and under each fixed shift."""
+    plain, *shifted = (
+        score(
+            network,
+            validation.images,
+            size=INPUT_SIZE,
+            device=torch.device("cpu"),
+            change=change,
+            averages_flip=settings.averages_flip,
+            full_precision=True,
+        )
+        for change in (unchanged, *SHIFTS.values())
+    )
+    return ValidationLogits(
+        plain=plain, shifted=np.stack(shifted), classes=validation.classes.numpy()
+    )
 
 
 def calibrate(logits: np.ndarray, classes: np.ndarray, *, target_sensitivity: float) -> Calibration:
@@ -36,7 +96,7 @@ def calibrate(logits: np.ndarray, classes: np.ndarray, *, target_sensitivity: fl
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
-    """The temperature with the least negative log likelihood, Guo et al. 2017.
+    """Find the temperature with the least negative log likelihood, Guo et al. 2017.
 
     Every class counts equally, as in training, so the probabilities refer to that mix of cases
     and not to the share of ill children in one hospital's archive.

@@ -220,3 +220,29 @@ def publish(
             with_test=not skip_test,
         )
         typer.echo(manifest.model_dump_json(indent=1))
+
+
+@app.command()
+def samples(
+    data: DataOption,
+    bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",
+    out: Annotated[Path, typer.Option("--out", help="Where the pictures go.")] = SAMPLES,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 1,
+    settings: SettingsOption = DEFAULT_TRAINING_FILE,
+) -> None:
+    """Draw the synthetic sample radiographs that ship with the project."""
+    with _one_line():
+        from inference.model import load_classifier
+        from training.dataset import open_data
+        from training.evaluate import locate_bundle
+        from training.samples import write_samples
+
+        prepared = open_data(
+            data,
+            seed=load_training_settings(settings).split_seed,
+            splits=("train",),
+            progress=_bar,
+        )
+        classifier = load_classifier(locate_bundle(bundle, BUNDLES))
+        for name, sample in write_samples(prepared, classifier, out, seed=seed).items():
+            typer.echo(f"{name}: P(pneumonia) {sample.probability:.3f}")

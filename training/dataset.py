@@ -54,7 +54,7 @@ class PreparedSet:
     duplicates: tuple[tuple[str, ...], ...]
 
     def part(self, split: str) -> "Part":
-        """The pixels and classes of one split."""
+        """Take the pixels and classes of one split."""
         rows = [i for i, example in enumerate(self.examples) if example.split == split]
         return Part(
             images=torch.from_numpy(self.images[rows]),
@@ -72,7 +72,7 @@ class Part:
     names: tuple[str, ...]
 
     def first(self, count: int) -> "Part":
-        """A smaller part that keeps the mix of classes: every n-th image."""
+        """Take a smaller part that keeps the mix of classes: every n-th image."""
         if count >= len(self.names):
             return self
         rows = torch.linspace(0, len(self.names) - 1, count).long()

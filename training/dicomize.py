@@ -36,7 +36,7 @@ class Subject:
 
 
 def derived_uid(*sources: str) -> str:
-    """A UID that is the same whenever it is made from the same sources."""
+    """Make a UID that is the same whenever it is made from the same sources."""
     digest = hashlib.sha256("\n".join(sources).encode()).digest()
     return f"{UUID_ROOT}.{int.from_bytes(digest[:16], 'big')}"
 

@@ -9,7 +9,6 @@ from inference.labels import NORMAL_INDEX
 from inference.model import Classifier
 from training.dataset import Part
 from training.metrics import Figures, figures
-from training.shift import Change, unchanged
 
 EVALUATION_BATCH = 32
 
@@ -23,19 +22,17 @@ def evaluate(classifier: Classifier, part: Part) -> Figures:
     )
 
 
-def probabilities_of(
-    classifier: Classifier, images: torch.Tensor, *, change: Change = unchanged
-) -> np.ndarray:
-    """Calibrated probabilities, (N,), of prepared images, uint8 (N, 224, 224), after a change."""
+def probabilities_of(classifier: Classifier, images: torch.Tensor) -> np.ndarray:
+    """Calibrated probabilities, (N,), of prepared images, uint8 (N, 224, 224)."""
     return np.concatenate(
         [
-            classifier.probabilities(change(rows[:, None].float() / 255.0))
+            classifier.probabilities(rows[:, None].float() / 255.0)
             for rows in images.split(EVALUATION_BATCH)
         ]
     )
 
 
 def locate_bundle(name_or_folder: str, bundles: Path) -> Path:
-    """A bundle by its folder, or by its name among the shipped ones."""
+    """Find a bundle by its folder, or by its name among the shipped ones."""
     folder = Path(name_or_folder)
     return folder if folder.is_dir() else bundles / name_or_folder

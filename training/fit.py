@@ -28,6 +28,14 @@ Batch = tuple[torch.Tensor, torch.Generator]  # rows of the training images, and
 StepBar = Callable[[Iterable[Batch], int, int], Iterable[Batch]]  # batches, epoch, their count
 
 
+def _silent(_figures: EpochFigures) -> None:
+    """Report nothing."""
+
+
+def _no_bar(batches: Iterable[Batch], _epoch: int, _count: int) -> Iterable[Batch]:
+    return batches
+
+
 def fit(
     prepared: PreparedSet,
     recipe: Recipe,
@@ -37,8 +45,8 @@ def fit(
     limit: int | None = None,
     resume: bool = False,
     pretrained: bool = False,
-    report: Callable[[EpochFigures], None] = lambda figures: None,
-    step_bar: StepBar = lambda batches, epoch, count: batches,
+    report: Callable[[EpochFigures], None] = _silent,
+    step_bar: StepBar = _no_bar,
 ) -> list[EpochFigures]:
     """Train by a recipe and leave the averaged weights in `run`.
 
@@ -89,7 +97,7 @@ def _new_network(recipe: Recipe, *, pretrained: bool) -> RadiographNet:
         raise RunUnusable(f"recipe: unknown architecture {recipe.architecture}") from error
     except OSError as error:  # URLError is one
         raise PretrainedUnreachable(f"pretrained {recipe.architecture}: {error}") from error
-    channels_last: RadiographNet = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+    channels_last: RadiographNet = network.to(memory_format=torch.channels_last)
     return channels_last
 
 
@@ -182,7 +190,7 @@ class _Trainer:
         scores = scores.float()
         loss = functional.cross_entropy(scores, targets, weight=self.loss_weight)
         progress.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        loss.backward()
         progress.optimizer.step()
         progress.step += 1
         decay = min(self.recipe.ema_decay, (1 + progress.step) / (10 + progress.step))
@@ -207,7 +215,7 @@ def _outputs(classes: torch.Tensor, count: int) -> torch.Tensor:
 def _mixup(
     batch: torch.Tensor, targets: torch.Tensor, alpha: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Blend each image with its neighbour in the batch, Zhang et al. 2018; the first weighs more."""
+    """Blend each image with its neighbour, Zhang et al. 2018; the first weighs more."""
     first, second = (
         torch._standard_gamma(torch.full((len(batch),), alpha, device=batch.device), generator)
         for _ in range(2)

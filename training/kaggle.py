@@ -14,7 +14,7 @@ CLASS_FOLDERS = ("NORMAL", "PNEUMONIA")
 OFFICIAL_SPLITS = ("train", "test")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 
-# `person12_virus_34.jpeg`, `person12_virus_34_1.jpeg`; the number after the kind counts images, not patients.
+# `person12_virus_34.jpeg`, `person12_virus_34_1.jpeg`: numbers after the kind count images.
 PNEUMONIA_NAME = re.compile(r"^(?P<patient>person\d+)_(?P<kind>bacteria|virus)(?:_\d+)+$")
 # `IM-0115-0001.jpeg`, `NORMAL2-IM-0501-0001-0002.jpeg`: the patient is all up to the second number.
 NORMAL_NAME = re.compile(r"^(?P<patient>(?:NORMAL\d*-)?IM-\d+-\d+)(?:-\d+)*$")
@@ -38,7 +38,7 @@ class LabelledImage:
 
 
 def find_root(folder: Path) -> Path:
-    """The folder that holds `train` and `test`, which downloads often nest once or twice."""
+    """Find the folder that holds `train` and `test`, which downloads often nest once or twice."""
     for candidate in (folder, folder / "chest_xray", folder / "chest_xray" / "chest_xray"):
         if all(
             (candidate / split / name).is_dir()
@@ -91,7 +91,7 @@ def _label(path: Path, split: str) -> LabelledImage:
 
 
 def duplicate_groups(images: Sequence[LabelledImage]) -> list[list[LabelledImage]]:
-    """Groups of two or more byte-identical images, in the order of their first member."""
+    """List groups of two or more byte-identical images, in the order of their first member."""
     groups: dict[str, list[LabelledImage]] = {}
     for image in images:
         groups.setdefault(image.sha256, []).append(image)

@@ -1,10 +1,9 @@
-"""Makes a bundle of a run: calibrates on validation, measures, and writes files with their hashes."""
+"""Makes a bundle of a run: calibrates on validation, measures, writes and hashes."""
 
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save as to_safetensors
 
@@ -26,20 +25,18 @@ from inference.bundle import (
     read_manifest,
     write_manifest,
 )
-from inference.labels import BINARY_NAMES, NORMAL_INDEX, PNEUMONIA, THREE_CLASS_NAMES
+from inference.labels import BINARY_NAMES, PNEUMONIA, THREE_CLASS_NAMES
 from inference.model import Classifier, load_classifier
 from inference.network import RadiographNet
-from inference.preprocessing import INPUT_SIZE, PREPROCESSING_VERSION
+from inference.preprocessing import PREPROCESSING_VERSION
 from training.bundle_texts import as_json, inference_config, metadata, model_card
-from training.calibrate import Calibration, calibrate
-from training.dataset import Part, PreparedSet
+from training.calibrate import Calibration, score_validation
+from training.dataset import PreparedSet
 from training.disk import write_file
 from training.errors import RunUnusable
-from training.evaluate import evaluate, probabilities_of
-from training.metrics import Figures, figures
+from training.evaluate import evaluate
+from training.metrics import Figures
 from training.run import FinishedRun
-from training.scores import score
-from training.shift import SHIFTS, unchanged
 
 # Half-precision rounding on another processor moves a probability by less than this.
 VECTOR_TOLERANCE = 0.01
@@ -96,14 +93,13 @@ def publish(
     weights = half_precision(finished.network)
     write_file(folder / WEIGHTS_FILE, to_safetensors(weights))
     finished.network.load_state_dict(weights)  # what is measured is what ships
-    validation = prepared.part("validation")
-    manifest = _manifest(
-        finished, identity, calibrate_run(finished, validation, settings), settings
-    )
+    validation = score_validation(finished.network, prepared.part("validation"), settings)
+    calibration = validation.calibrate(settings.target_sensitivity)
+    manifest = _manifest(finished, identity, calibration, settings)
     classifier = Classifier(finished.network, manifest, PUBLISHER_DEVICE)
     measured = [
-        _record("validation", evaluate(classifier, validation)),
-        _record("shifted validation", evaluate_shifted(classifier, validation)),
+        _record("validation", validation.figures(calibration, shifted=False)),
+        _record("shifted validation", validation.figures(calibration, shifted=True)),
     ]
     if with_test:
         measured.append(_record("test", evaluate(classifier, prepared.part("test"))))
@@ -140,45 +136,6 @@ def _refuse_second_measurement(folder: Path, identity: Identity) -> None:
             f"{folder}: version {old.version} has been measured on the test split; "
             "publish under a new version"
         )
-
-
-def calibrate_run(
-    finished: FinishedRun, validation: Part, settings: PublishSettings
-) -> Calibration:
-    """Temperature and threshold from plain and shifted validation images together.
-
-    Plain validation alone is answered almost without error and would leave the network sure of
-    itself on any other hospital's images.
-    """
-    changes = [unchanged, *SHIFTS.values()]
-    logits = [
-        score(
-            finished.network,
-            validation.images,
-            size=INPUT_SIZE,
-            device=PUBLISHER_DEVICE,
-            change=change,
-            averages_flip=settings.averages_flip,
-            full_precision=True,
-        )
-        for change in changes
-    ]
-    classes = np.tile(validation.classes.numpy(), len(changes))
-    return calibrate(
-        np.concatenate(logits), classes, target_sensitivity=settings.target_sensitivity
-    )
-
-
-def evaluate_shifted(classifier: Classifier, validation: Part) -> Figures:
-    """Figures over all shifted copies of the validation images together."""
-    probabilities = [
-        probabilities_of(classifier, validation.images, change=change) for change in SHIFTS.values()
-    ]
-    return figures(
-        np.tile(validation.classes.numpy() != NORMAL_INDEX, len(SHIFTS)),
-        np.concatenate(probabilities),
-        threshold=classifier.manifest.decision_threshold,
-    )
 
 
 def _record(split: str, measured: Figures) -> BundleFigures:

@@ -147,7 +147,7 @@ def load_run(run: Path) -> FinishedRun:
     network = build_network(recipe.architecture, outputs=recipe.classes)
     network.load_state_dict(load_file(run / WEIGHTS_FILE))
     return FinishedRun(
-        network=network.eval().to(memory_format=torch.channels_last),  # type: ignore[call-overload]  # missing in torch's stubs
+        network=network.eval().to(memory_format=torch.channels_last),
         recipe=recipe,
         data_sha256=record["data_sha256"],
         history=tuple(EpochFigures(**figures) for figures in history),

@@ -16,7 +16,7 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 def unchanged(batch: torch.Tensor) -> torch.Tensor:
-    """The batch as it is."""
+    """Return the batch as it is."""
     return batch
 
 

@@ -1,9 +1,23 @@
 """One file per subject of the web process; each offers a `router`."""
 
-from api.routes import deliveries, docs, health, metrics, pages, predict, studies
+from api.routes import (
+    accounts,
+    deliveries,
+    docs,
+    health,
+    metrics,
+    pages,
+    predict,
+    session,
+    sign_in,
+    studies,
+)
 
 ALL_ROUTERS = (
     pages.router,
+    sign_in.router,
+    session.router,
+    accounts.router,
     predict.router,
     studies.router,
     deliveries.router,

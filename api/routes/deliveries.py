@@ -2,15 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 
+from api.audit import AuditAction, note
+from api.auth.access import allow
+from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.errors import StateForbids
 from api.problems import problem_responses
 from api.schemas import DeliveryList, ReplayAnswer, delivery_body
+from archive.account_records import Role, Scope
 from archive.records import DeliveryState
 
 router = APIRouter(prefix="/api/v1/deliveries", tags=["deliveries"])
+
+Operator = Annotated[Principal, Depends(allow(Role.ADMIN, scope=Scope.OPERATE))]
 
 LONGEST_LIST = 1000
 # The largest value of the archive's delivery ids, which are 32-bit integers.
@@ -21,10 +27,11 @@ LARGEST_ID = (1 << 31) - 1
     "",
     operation_id="list_deliveries",
     summary="Deliveries, by state and destination",
-    responses=problem_responses(422, 503),
+    responses=problem_responses(401, 403, 422, 503),
 )
 def list_deliveries(
     context: InContext,
+    _principal: Operator,
     state: Annotated[DeliveryState | None, Query(description="Only these.")] = None,
     destination: Annotated[
         str | None, Query(max_length=64, description="Only to the destination of this name.")
@@ -41,6 +48,8 @@ def list_deliveries(
     operation_id="replay_delivery",
     summary="Send a report again",
     responses=problem_responses(
+        401,
+        403,
         404,
         409,
         422,
@@ -50,11 +59,21 @@ def list_deliveries(
     ),
 )
 def replay_delivery(
-    context: InContext, delivery_id: Annotated[int, Path(ge=1, le=LARGEST_ID)]
+    request: Request,
+    context: InContext,
+    principal: Operator,
+    delivery_id: Annotated[int, Path(ge=1, le=LARGEST_ID)],
 ) -> ReplayAnswer:
     """Put a settled delivery back into the queue; the sender takes it from there."""
     repository = context.archive.repository
     delivery = repository.delivery(delivery_id)
     if repository.replay_deliveries([delivery_id]) == 0:
         raise StateForbids(f"a delivery in state {delivery.state} is not sent again")
+    note(
+        request,
+        principal,
+        AuditAction.REPLAY,
+        study_uid=delivery.study_uid,
+        delivery_id=delivery_id,
+    )
     return ReplayAnswer(replayed=1)

@@ -9,11 +9,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from api.auth.access import allow
+from api.auth.principal import Principal
 from api.dependencies import Context, InContext
 from api.errors import ImageRefused, PartUnavailable
 from api.problems import problem_responses
 from api.schemas import ImageKind, PredictionAnswer
 from api.uploads import MEDIA_TYPES, REQUEST_BODY, Upload, uploaded_image
+from archive.account_records import Scope
 from archive.records import Prediction
 
 FIRST_POLL_SECONDS = 0.01
@@ -29,6 +32,8 @@ router = APIRouter(tags=["predict"])
     openapi_extra={"requestBody": REQUEST_BODY},
     responses=problem_responses(
         400,
+        401,
+        403,
         413,
         415,
         422,
@@ -41,7 +46,9 @@ router = APIRouter(tags=["predict"])
     ),
 )
 def predict(
-    context: InContext, upload: Annotated[Upload, Depends(uploaded_image)]
+    context: InContext,
+    _principal: Annotated[Principal, Depends(allow(scope=Scope.PREDICT))],
+    upload: Annotated[Upload, Depends(uploaded_image)],
 ) -> PredictionAnswer:
     """Return the class of one radiograph; nothing of it is kept."""
     if not context.prediction_slots.acquire(blocking=False):

@@ -3,14 +3,20 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from api.audit import AuditAction, note
+from api.auth.access import allow
+from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.problems import problem_responses, with_header
 from api.schemas import UID_PATTERN, StudyBody, StudyPage, study_body, study_summary
+from archive.account_records import Scope
 from archive.records import StudyState, StudyUid
 
 router = APIRouter(prefix="/api/v1/studies", tags=["studies"])
+
+Reader = Annotated[Principal, Depends(allow(scope=Scope.READ))]
 
 LONGEST_PAGE = 200
 
@@ -21,13 +27,14 @@ LONGEST_PAGE = 200
     summary="Studies, newest first",
     responses={
         **with_header("Link", 'The next page as `<...>; rel="next"`; absent on the last.'),
-        **problem_responses(404, 422, 503, _404="The cursor is none of ours."),
+        **problem_responses(401, 403, 404, 422, 503, _404="The cursor is none of ours."),
     },
 )
 def list_studies(
     request: Request,
     response: Response,
     context: InContext,
+    _principal: Reader,
     state: Annotated[StudyState | None, Query(description="Only studies in this state.")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="Studies on a page.")] = 50,
     cursor: Annotated[
@@ -50,17 +57,20 @@ def list_studies(
     summary="One study with findings, reports and deliveries",
     responses={
         **with_header("ETag", "The study's revision; give it as If-Match."),
-        **problem_responses(404, 422, 503, _404="There is no such study."),
+        **problem_responses(401, 403, 404, 422, 503, _404="There is no such study."),
     },
 )
 def get_study(
+    request: Request,
     response: Response,
     context: InContext,
+    principal: Reader,
     study_uid: Annotated[
         str, Path(pattern=UID_PATTERN, max_length=64, description="StudyInstanceUID (0020,000D).")
     ],
 ) -> StudyBody:
     """Return a study with all that belongs to it."""
     detail = context.archive.repository.study(StudyUid(study_uid))
+    note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
     response.headers["ETag"] = f'"{detail.study.revision}"'
     return study_body(detail)

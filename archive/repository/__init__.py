@@ -1,14 +1,20 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching and reading. All methods are synchronous and thread safe; each is one transaction.
+watching, reading, operating, accounts, signing in, auditing, reviewing and the reading list. All
+methods are synchronous and thread safe; each is one transaction.
 """
 
+from archive.repository.accounts import AccountRows
+from archive.repository.auditing import AuditRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.operating import OperatingRows
 from archive.repository.predicting import PredictingRows
 from archive.repository.reading import ReadingRows
+from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
+from archive.repository.reviewing import ReviewingRows
+from archive.repository.signing_in import SigningInRows
 from archive.repository.watching import WatchingRows
 from archive.repository.working import WorkingRows
 
@@ -23,5 +29,10 @@ class Repository(
     WatchingRows,
     ReadingRows,
     OperatingRows,
+    AccountRows,
+    SigningInRows,
+    AuditRows,
+    ReviewingRows,
+    ReadingListRows,
 ):
     """All rows of one installation."""

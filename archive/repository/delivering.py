@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, or_, select, update
 
 from archive.errors import LeaseLost
+from archive.operation_tables import paused_destinations
 from archive.records import ClaimedDelivery, DeliveryState
 from archive.repository.rows import claimed_delivery_of
 from archive.repository.transactions import Transactions, database_now
@@ -191,8 +192,10 @@ _REPORT_COLUMNS = (
 
 
 def _is_due(destination: str, now: datetime) -> Any:
+    is_paused = select(1).where(paused_destinations.c.destination == destination).exists()
     return and_(
         deliveries.c.destination == destination,
+        ~is_paused,
         or_(
             and_(deliveries.c.state == DeliveryState.READY, deliveries.c.next_attempt_at <= now),
             and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until < now),

@@ -35,7 +35,7 @@ class ReadingRows(Transactions):
         NotFound
             `before` is no cursor of ours.
         """
-        statement = _studies_with_counts()
+        statement = studies_with_counts()
         if state is not None:
             statement = statement.where(studies.c.state == state)
         if before is not None:
@@ -64,7 +64,7 @@ class ReadingRows(Transactions):
         """
         with self._reading() as connection:
             row = connection.execute(
-                _studies_with_counts().where(studies.c.study_uid == study_uid)
+                studies_with_counts().where(studies.c.study_uid == study_uid)
             ).one_or_none()
             if row is None:
                 raise NotFound("no such study")
@@ -115,7 +115,8 @@ class ReadingRows(Transactions):
             return tuple(delivery_of(row) for row in connection.execute(statement))
 
 
-def _studies_with_counts() -> Select[Any]:
+def studies_with_counts() -> Select[Any]:
+    """Return the columns that `study_of` needs."""
     count = (
         select(func.count())
         .where(instances.c.study_uid == studies.c.study_uid)

@@ -135,6 +135,7 @@ class ReceivingRows(Transactions):
                 active_at=now,
                 claimed_by=None,
                 lease_until=None,
+                is_read=False,
                 revision=studies.c.revision + 1,
             )
         )

@@ -127,9 +127,14 @@ class WorkingRows(Transactions):
                 reason=outcome.reason,
             )
             result_id = _record_result(connection, claim.study_uid, outcome, now)
+            connection.execute(
+                update(studies)
+                .where(studies.c.study_uid == claim.study_uid)
+                .values(is_read=False, **_of_whole_study(outcome))
+            )
             for report in outcome.reports:
-                _record_report(connection, report, result_id, now)
-                _record_deliveries(connection, report, destinations, now)
+                record_report(connection, report, result_id, now)
+                record_deliveries(connection, report, destinations, now)
 
     def return_study(self, claim: ClaimedStudy, *, reason: str) -> None:
         """Give a claimed study back to the queue; its attempt stays counted.
@@ -344,7 +349,18 @@ def _record_result(
     return result_id
 
 
-def _record_report(connection: Connection, report: Report, result_id: int, now: datetime) -> None:
+def _of_whole_study(outcome: Outcome) -> dict[str, Any]:
+    """Return the columns of a study that say what its most suspicious image says."""
+    worst = max(outcome.findings, key=lambda finding: finding.probability, default=None)
+    if worst is None:
+        return {"ai_presence": None, "ai_probability": None}
+    return {"ai_presence": worst.presence, "ai_probability": worst.probability}
+
+
+def record_report(
+    connection: Connection, report: Report, result_id: int | None, now: datetime
+) -> None:
+    """Record an object that we made; a repeat changes nothing but where it is kept."""
     values = {
         "result_id": result_id,
         "file_key": report.file_key,
@@ -368,9 +384,10 @@ def _record_report(connection: Connection, report: Report, result_id: int, now: 
     )
 
 
-def _record_deliveries(
+def record_deliveries(
     connection: Connection, report: Report, destinations: Sequence[str], now: datetime
 ) -> None:
+    """Queue a report for every destination that does not have it queued yet."""
     uid = report.key.sop_instance_uid
     known = set(
         connection.execute(

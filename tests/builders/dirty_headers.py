@@ -1,8 +1,7 @@
-"""The 32 flaws of real headers that each once broke a report writer, as changes of a good one."""
+"""The 32 flaws of real headers that each once broke a report writer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -22,7 +21,7 @@ class Dirt:
     is_eligible: bool = True
 
 
-def _with(**changes: Any) -> Callable[[], Dataset]:
+def _with(**changes: object) -> Callable[[], Dataset]:
     return lambda: radiograph("CR", **changes)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from archive.database import Archive
 from archive.files import sha256_of
@@ -19,8 +19,8 @@ def report_file(
     """A DICOM file with enough of a report for a peer to keep it."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = sop_class_uid
-    meta.MediaStorageSOPInstanceUID = key.sop_instance_uid
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(key.sop_instance_uid)
     ds = FileDataset(
         "", {}, file_meta=meta, preamble=b"\0" * 128, is_implicit_VR=False, is_little_endian=True
     )

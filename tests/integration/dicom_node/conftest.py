@@ -11,8 +11,9 @@ import pytest
 
 from archive.database import Archive
 from archive.records import StudyDetail, StudyUid
-from config.settings import DestinationSettings, PeerSettings, Settings, load_settings
+from config.settings import PeerSettings, Settings, load_settings
 from dicom_node import listener
+from dicom_node.send import FileAnswer, send_files
 from tests.builders.dicom_files import STUDY_UID
 from tests.processes import free_port
 
@@ -28,9 +29,17 @@ class Node:
     archive: Archive
     settings: Settings
 
-    @property
-    def peer(self) -> DestinationSettings:
-        return DestinationSettings(name="node", ae_title="HILUM", host="127.0.0.1", port=self.port)
+    def send(self, *paths: Path) -> list[FileAnswer]:
+        """Send files from here, bytes unchanged."""
+        return list(
+            send_files(
+                "127.0.0.1",
+                self.port,
+                paths,
+                called_ae_title="HILUM",
+                calling_ae_title="TESTSCU",
+            )
+        )
 
     def study(self, study_uid: str = STUDY_UID) -> StudyDetail:
         return self.archive.repository.study(StudyUid(study_uid))
@@ -53,7 +62,7 @@ def data_set_bytes(file: bytes) -> bytes:
     return file[144 + length :]
 
 
-def node_settings(archive_root: Path, **node: Any) -> Settings:
+def node_settings(**node: Any) -> Settings:
     """Settings with a free port; keywords replace those of the section `node`."""
     settings = load_settings()
     changed = {"port": free_port(), "minimum_free_bytes": 0, "quiet_period_seconds": 0.3, **node}
@@ -86,12 +95,12 @@ StartNode = Callable[..., Node]
 
 
 @pytest.fixture
-def start_node(archive: Archive, tmp_path: Path) -> Iterator[StartNode]:
+def start_node(archive: Archive) -> Iterator[StartNode]:
     """Starts nodes on the test's archive, or on another one; keywords as `node_settings`."""
     with contextlib.ExitStack() as stack:
 
         def start(other: Archive | None = None, **node: Any) -> Node:
-            settings = node_settings(tmp_path, **node)
+            settings = node_settings(**node)
             return stack.enter_context(running_node(settings, other or archive))
 
         yield start

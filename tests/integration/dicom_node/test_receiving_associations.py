@@ -8,13 +8,17 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
 
-from dicom_node.echo import echo
-from dicom_node.errors import ListenerFailed, PeerUnavailable
+from dicom_node.echo import echo_peer
+from dicom_node.errors import ListenerFailed, PeerUnavailable, TitleInvalid
 from dicom_node.listener import Listener, run
 from tests.integration.dicom_node.conftest import Node, StartNode, node_settings
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.peer("dcmtk")
+
+
+def asked(port: int, *, called: str = "HILUM", calling: str = "TESTSCU") -> float:
+    return echo_peer("127.0.0.1", port, called_ae_title=called, calling_ae_title=calling)
 
 
 def echoscu(node: Node, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -29,7 +33,7 @@ def echoscu(node: Node, *options: str) -> "subprocess.CompletedProcess[str]":
 
 def test_an_echo_is_answered(node: Node) -> None:
     assert echoscu(node, "-aec", "HILUM").returncode == 0
-    assert echo(node.peer, calling_ae_title="TESTSCU", timeout_seconds=5).status == 0
+    assert asked(node.port) > 0
 
 
 def test_an_unknown_caller_is_told_so(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +118,7 @@ def test_a_pdu_of_gigabytes_is_not_waited_for(node: Node) -> None:
 
 
 def test_a_stopped_node_does_not_answer(node: Node) -> None:
-    other = node_settings(node.archive.files.incoming)
+    other = node_settings()
     stop, ready = threading.Event(), threading.Event()
     thread = threading.Thread(target=run, args=(other, node.archive, stop, ready.set))
     thread.start()
@@ -123,8 +127,11 @@ def test_a_stopped_node_does_not_answer(node: Node) -> None:
     thread.join(10)
     assert not thread.is_alive()
     with pytest.raises(PeerUnavailable, match="nobody answers"):
-        echo(
-            node.peer.model_copy(update={"port": other.node.port}),
-            calling_ae_title="TESTSCU",
-            timeout_seconds=5,
-        )
+        asked(other.node.port)
+
+
+def test_an_echo_tells_why_there_is_no_answer(node: Node) -> None:
+    with pytest.raises(PeerUnavailable, match="Calling AE title not recognised"):
+        asked(node.port, calling="STRANGER")
+    with pytest.raises(TitleInvalid, match="SEVENTEEN-LETTERS"):
+        asked(node.port, called="SEVENTEEN-LETTERS")

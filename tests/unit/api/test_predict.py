@@ -1,7 +1,7 @@
 """`/predict`: the image is put before a worker, and nothing of it stays behind."""
 
 import pytest
-from httpx import Response
+from httpx2 import Response
 
 from archive.database import Archive
 from archive.records import Prediction, Refusal

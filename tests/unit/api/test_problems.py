@@ -1,5 +1,7 @@
 """Every response that is no success is problem+json with a stable code."""
 
+from collections.abc import Iterator
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -18,7 +20,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "code", "trace_id", 
         ("GET", "/api/v1/studies/1.2.3", 404, "not_found"),
         ("GET", "/api/v1/studies?cursor=nonsense", 404, "not_found"),
         ("PUT", "/api/v1/studies", 405, "method_not_allowed"),
-        ("POST", "/", 405, "method_not_allowed"),
+        ("POST", "/docs", 405, "method_not_allowed"),
         ("GET", "/api/v1/studies/not-a-uid", 422, "invalid_request"),
         ("GET", "/api/v1/studies?limit=0", 422, "invalid_request"),
         ("POST", "/predict", 415, "unsupported_media_type"),
@@ -110,7 +112,7 @@ def test_a_body_announced_too_large_is_refused_before_it_is_read(archive: Archiv
 def test_an_unannounced_body_is_refused_while_it_streams(archive: Archive) -> None:
     sent = 0
 
-    def endless() -> object:
+    def endless() -> Iterator[bytes]:
         nonlocal sent
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
         while sent < 100:

@@ -69,8 +69,16 @@ def test_a_key_cannot_lead_out_of_the_store(store: FileStore) -> None:
         store.path_of(FileKey("../hilum.db"))
 
 
-def test_writing_a_report_again_replaces_it_whole(store: FileStore) -> None:
-    first = store.write_report(a_key(), b"first")
-    assert store.write_report(a_key(), b"second") == first
-    assert store.read(first) == b"second"
+def test_a_worker_that_lost_its_lease_cannot_overwrite_the_report_of_the_next(
+    store: FileStore,
+) -> None:
+    recorded = store.write_report(a_key(), b"by the worker that holds the study")
+    store.write_report(a_key(), b"by the worker that went silent and came back")
+    digest = sha256_of(b"by the worker that holds the study")
+    assert store.read(recorded, sha256=digest) == b"by the worker that holds the study"
+
+
+def test_writing_the_same_report_again_leaves_one_file(store: FileStore) -> None:
+    first = store.write_report(a_key(), b"report")
+    assert store.write_report(a_key(), b"report") == first
     assert not any(store.list_keys("incoming"))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -63,7 +65,8 @@ def test_a_class_that_was_not_offered_is_refused() -> None:
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
 def test_an_object_without_a_place_is_not_understood(keyword: str) -> None:
-    refusal = refusal_of(radiograph(**{keyword: None}))
+    absent: dict[str, Any] = {keyword: None}
+    refusal = refusal_of(radiograph(**absent))
     assert refusal.status is StoreStatus.CANNOT_UNDERSTAND
     assert keyword in refusal.comment
 

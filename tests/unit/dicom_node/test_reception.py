@@ -99,7 +99,7 @@ def test_another_object_under_a_known_uid_is_kept_apart(archive: Archive) -> Non
 class RacedRepository(Repository):
     """Sees nothing under any UID until it is asked to record: another association was faster."""
 
-    def instance_data_set_sha256(self, sop_instance_uid: str) -> None:
+    def instance_data_set_sha256(self, sop_instance_uid: str) -> None:  # noqa: ARG002
         return None
 
 
@@ -117,7 +117,7 @@ def test_the_slower_of_two_different_objects_with_one_uid_is_kept_apart(archive:
 class DeadRepository(Repository):
     """Answers questions and then dies before the row is written."""
 
-    def record_instance(self, arrival: Arrival) -> Recorded:
+    def record_instance(self, arrival: Arrival) -> Recorded:  # noqa: ARG002
         raise ArchiveUnavailable("database: gone")
 
 

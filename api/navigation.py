@@ -1,0 +1,22 @@
+"""Which pages there are, and who sees them in the bar at the top."""
+
+from dataclasses import dataclass
+
+from archive.account_records import Role, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One entry of the bar."""
+
+    name: str
+    path: str
+    roles: frozenset[Role]
+
+
+PAGES = (Page(name="Studies", path="/", roles=frozenset(Role)),)
+
+
+def pages_of(user: User) -> tuple[Page, ...]:
+    """Return the pages that a person may open."""
+    return tuple(page for page in PAGES if page.roles & user.roles)

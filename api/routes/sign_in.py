@@ -1,0 +1,120 @@
+"""The pages on which people sign in, and on which the first account is made."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.audit import AuditAction, note
+from api.auth.accounts import checked_user
+from api.auth.principal import Principal, close_session, open_session, principal_of
+from api.auth.secrets import digest
+from api.dependencies import Context, InContext
+from api.errors import ApiError, UnknownThing
+from api.routes.session import checked_sign_in
+from archive.account_records import Role
+from archive.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+SEE_OTHER = 303
+
+
+@router.get("/sign-in", response_class=HTMLResponse)
+def show_sign_in(
+    request: Request, context: InContext, next: Annotated[str, Query(max_length=200)] = "/"
+) -> Response:
+    """Return the form to sign in with."""
+    return _form(request, context, "", next)
+
+
+@router.post("/sign-in", response_class=HTMLResponse)
+def sign_in(
+    request: Request,
+    context: InContext,
+    login: Annotated[str, Form(max_length=64)] = "",
+    password: Annotated[str, Form(max_length=256)] = "",
+    next: Annotated[str, Form(max_length=200)] = "/",
+) -> Response:
+    """Open a session and go where the person wanted to; or the form again, with the reason."""
+    try:
+        user = checked_sign_in(request, context, login, password)
+    except ApiError as error:
+        response = _form(request, context, error.detail, next, status=error.status)
+        response.headers.update(error.headers)
+        return response
+    response = RedirectResponse(_own_path(next), status_code=SEE_OTHER)
+    open_session(request, response, user)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """End the session and show the form."""
+    principal = principal_of(request)
+    response = RedirectResponse("/sign-in", status_code=SEE_OTHER)
+    close_session(request, response)
+    if principal is not None:
+        note(request, principal, AuditAction.SIGN_OUT)
+    return response
+
+
+@router.get("/setup", response_class=HTMLResponse)
+def show_setup(
+    request: Request, context: InContext, key: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """Return the form for the first account, to whom the one-time link was given."""
+    if not context.archive.repository.is_setup_offered(digest(key)):
+        raise UnknownThing("this link was used, or is too old; restarting the server makes another")
+    return context.templates.TemplateResponse(request, "setup.html", {"key": key, "fault": ""})
+
+
+@router.post("/setup", response_class=HTMLResponse)
+def set_up(
+    request: Request,
+    context: InContext,
+    key: Annotated[str, Form(max_length=100)] = "",
+    login: Annotated[str, Form(max_length=64)] = "",
+    person_name: Annotated[str, Form(max_length=64)] = "",
+    password: Annotated[str, Form(max_length=256)] = "",
+) -> Response:
+    """Make the first account, an administrator and radiologist, and sign it in."""
+    try:
+        new = checked_user(
+            login=login,
+            person_name=person_name,
+            roles=frozenset({Role.ADMIN, Role.RADIOLOGIST, Role.ML}),
+            password=password,
+        )
+        user = context.archive.repository.use_setup(digest(key), new)
+    except ApiError as error:
+        return context.templates.TemplateResponse(
+            request, "setup.html", {"key": key, "fault": error.detail}, status_code=error.status
+        )
+    except NotFound as error:
+        raise UnknownThing(str(error)) from None
+    note(request, Principal(user=user), AuditAction.SET_UP)
+    response = RedirectResponse("/", status_code=SEE_OTHER)
+    open_session(request, response, user)
+    return response
+
+
+def _form(
+    request: Request, context: Context, fault: str, target: str, status: int = 200
+) -> Response:
+    return context.templates.TemplateResponse(
+        request,
+        "sign_in.html",
+        {
+            "fault": fault,
+            "next": _own_path(target),
+            "has_provider": bool(context.settings.oidc.issuer),
+        },
+        status_code=status,
+    )
+
+
+def _own_path(target: str) -> str:
+    """Return `target` if it is a path of ours; a redirect must not lead elsewhere."""
+    is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if is_own and target.isprintable() else "/"

@@ -1,0 +1,107 @@
+"""The nouns of who may do what: users, sessions, tokens, and the audit trail of what they did."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What a person may do here."""
+
+    RADIOLOGIST = "radiologist"
+    """Reads studies and reviews results."""
+    ADMIN = "admin"
+    """Runs queues, destinations and accounts."""
+    ML = "ml"
+    """Watches models and exports reviews."""
+
+
+class Scope(StrEnum):
+    """What a program with a token may do here; never a review, which needs a person."""
+
+    PREDICT = "predict"
+    READ = "read"
+    """Studies, findings and images, also by DICOMweb."""
+    STORE = "store"
+    """Send objects by STOW-RS."""
+    OPERATE = "operate"
+    """Queues, deliveries and their replay."""
+    EXPORT = "export"
+    """Reviews and figures of models."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewUser:
+    """An account to be made."""
+
+    login: str
+    """What is typed to sign in; compared without regard to case."""
+    person_name: str
+    """As it will stand in verified reports: DICOM PN, components separated by ^ (PS3.5 6.2)."""
+    roles: frozenset[Role]
+    password_hash: str | None
+    """None for who signs in through an OpenID provider only."""
+    oidc_subject: str | None = None
+    """Issuer and subject of the OpenID provider, which name a person for good."""
+    is_shared: bool = False
+    """Used by several people; may look, and may not review."""
+    organisation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """One account."""
+
+    user_id: int
+    login: str
+    person_name: str
+    organisation: str
+    roles: frozenset[Role]
+    is_active: bool
+    is_shared: bool
+    has_password: bool
+    created_at: datetime
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiToken:
+    """The right of a program to ask; its secret is known only to who was given it."""
+
+    token_id: str
+    name: str
+    scopes: frozenset[Scope]
+    created_by: str
+    """Login of the administrator who made it."""
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """One thing that somebody did, to be recorded."""
+
+    actor: str
+    """Login, or `token:` and its identifier, or the part of the process group."""
+    action: str
+    """One of the fixed words of `api/audit.py`."""
+    outcome: str = "success"
+    study_uid: str = ""
+    address: str = ""
+    """Network address of the client; empty for our own processes."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """Further words without patient data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEvent:
+    """One recorded line of the audit trail; each holds the digest of the one before."""
+
+    event_id: int
+    at: datetime
+    entry: AuditEntry
+    previous_digest: str
+    digest: str

@@ -1,0 +1,56 @@
+"""The nouns of operation: errands that a sender runs for an administrator."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ErrandKind(StrEnum):
+    """What a sender is asked to try."""
+
+    ECHO = "ECHO"
+    """C-ECHO (PS3.4 annex A)."""
+    TEST_SEND = "TEST_SEND"
+    """C-STORE of a synthetic object that names no patient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """One try at a destination and what came of it."""
+
+    errand_id: int
+    kind: ErrandKind
+    destination: str
+    asked_by: str
+    asked_at: datetime
+    finished_at: datetime | None
+    is_ok: bool | None
+    """None as long as no sender has run it."""
+    words: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedErrand:
+    """An errand that one sender may run."""
+
+    errand_id: int
+    claimed_by: str
+    kind: ErrandKind
+    destination: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationStanding:
+    """How one destination stands."""
+
+    destination: str
+    is_paused: bool
+    paused_by: str
+    waiting: int
+    oldest_waiting_seconds: float
+    delivered: int
+    gave_up: int
+    last_delivered_at: datetime | None
+    last_failure: str
+    last_echo: Errand | None

@@ -1,0 +1,30 @@
+"""The tables of operation: what senders are asked to try, and which destinations are paused."""
+
+from sqlalchemy import Boolean, Column, Float, Integer, String, Table, Text
+
+from archive.schema import UtcDateTime, metadata
+
+# An echo or a test object that an administrator wants sent; the sender does it and says how it was.
+errands = Table(
+    "errands",
+    metadata,
+    Column("errand_id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("destination", Text, nullable=False, index=True),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("claimed_by", Text),
+    Column("lease_until", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("is_ok", Boolean),
+    Column("words", Text, nullable=False),
+    Column("seconds", Float),
+)
+
+paused_destinations = Table(
+    "paused_destinations",
+    metadata,
+    Column("destination", String(128), primary_key=True),
+    Column("paused_by", Text, nullable=False),
+    Column("paused_at", UtcDateTime, nullable=False),
+)

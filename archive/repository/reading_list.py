@@ -1,0 +1,298 @@
+"""The worklist: what nobody has read yet, in the order in which it should be read."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, delete, func, insert, select, tuple_, update
+
+from archive.account_tables import users
+from archive.errors import NotFound
+from archive.records import Presence, StudyUid
+from archive.repository.reading import studies_with_counts
+from archive.repository.rows import AnyRow, age_seconds, study_of
+from archive.repository.transactions import Transactions, database_now
+from archive.review_records import Band, Change, HeatMap, WorklistItem
+from archive.review_tables import deferrals, heat_maps, readings
+from archive.schema import studies
+
+# First to last; the number is part of cursors.
+_BANDS = (Band.OVERDUE, Band.POSITIVE, Band.ROUTINE, Band.DEFERRED)
+
+
+class ReadingListRows(Transactions):
+    """Unread studies, who reads them, what was put off."""
+
+    def worklist(
+        self,
+        *,
+        limit: int,
+        waiting_cap_seconds: float,
+        after: str | None = None,
+        band: Band | None = None,
+    ) -> tuple[tuple[WorklistItem, ...], str | None]:
+        """Return unread studies: overdue, then AI-positive by probability, then by arrival.
+
+        Bands are those of the moment when the first page was asked for, so that pages neither
+        repeat nor leave out a study that becomes overdue in between.
+
+        Raises
+        ------
+        NotFound
+            `after` is no cursor of ours.
+        """
+        with self._reading() as connection:
+            now = database_now(connection)
+            as_of, place = _read_cursor(after) if after else (now, None)
+            order = _order(as_of - timedelta(seconds=waiting_cap_seconds))
+            statement = _unread().add_columns(
+                order[0].label("band"), deferrals.c.reason.label("deferred_reason")
+            )
+            if band is not None:
+                statement = statement.where(order[0] == _BANDS.index(band))
+            if place is not None:
+                statement = statement.where(tuple_(*order) > tuple_(*place))
+            rows = connection.execute(statement.order_by(*order).limit(limit + 1)).all()
+            page = rows[:limit]
+            readers = _readers(connection, [row.study_uid for row in page], now)
+        items = tuple(_item_of(row, readers.get(row.study_uid, ()), now) for row in page)
+        return items, _cursor_after(page[-1], as_of) if len(rows) > limit else None
+
+    def worklist_counts(self, *, waiting_cap_seconds: float) -> dict[Band, int]:
+        """Return how many unread studies stand in each band."""
+        with self._reading() as connection:
+            overdue_before = database_now(connection) - timedelta(seconds=waiting_cap_seconds)
+            band = _order(overdue_before)[0]
+            rows = connection.execute(
+                select(band, func.count())
+                .select_from(studies)
+                .outerjoin(deferrals, deferrals.c.study_uid == studies.c.study_uid)
+                .where(~studies.c.is_read)
+                .group_by(band)
+            ).all()
+        counts = dict.fromkeys(Band, 0)
+        return counts | {_BANDS[number]: count for number, count in rows}
+
+    def begin_reading(self, study_uid: StudyUid, *, user_id: int, lease_seconds: float) -> None:
+        """Say that a person has a study open; repeat it while they do.
+
+        Raises
+        ------
+        NotFound
+            There is no such study.
+        """
+        with self._writing() as connection:
+            until = database_now(connection) + timedelta(seconds=lease_seconds)
+            connection.execute(delete(readings).where(readings.c.until < database_now(connection)))
+            mine = (readings.c.study_uid == study_uid) & (readings.c.user_id == user_id)
+            renewed = connection.execute(
+                update(readings).where(mine).values(until=until).returning(readings.c.user_id)
+            )
+            if renewed.first() is None:
+                _touch(connection, study_uid)
+                connection.execute(
+                    insert(readings).values(study_uid=study_uid, user_id=user_id, until=until)
+                )
+
+    def end_reading(self, study_uid: StudyUid, *, user_id: int) -> None:
+        """Say that a person no longer has a study open; safe to repeat."""
+        with self._writing() as connection:
+            ended = connection.execute(
+                delete(readings)
+                .where(readings.c.study_uid == study_uid, readings.c.user_id == user_id)
+                .returning(readings.c.study_uid)
+            )
+            if ended.first() is not None:
+                _touch(connection, study_uid)
+
+    def readers(self, study_uid: StudyUid) -> tuple[str, ...]:
+        """Return the person names of who has a study open now."""
+        with self._reading() as connection:
+            return _readers(connection, [study_uid], database_now(connection)).get(study_uid, ())
+
+    def defer(self, study_uid: StudyUid, *, user_id: int, reason: str) -> None:
+        """Put a study at the end of the worklist; repeating replaces the reason.
+
+        Raises
+        ------
+        NotFound
+            There is no such study.
+        """
+        with self._writing() as connection:
+            _touch(connection, study_uid)
+            connection.execute(delete(deferrals).where(deferrals.c.study_uid == study_uid))
+            connection.execute(
+                insert(deferrals).values(
+                    study_uid=study_uid,
+                    user_id=user_id,
+                    reason=reason,
+                    deferred_at=database_now(connection),
+                )
+            )
+
+    def changes(self, since: datetime, *, limit: int = 1000) -> tuple[Change, ...]:
+        """Return studies that changed at or after a moment, the oldest change first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(studies.c.study_uid, studies.c.revision, studies.c.changed_at)
+                .where(studies.c.changed_at >= since)
+                .order_by(studies.c.changed_at)
+                .limit(limit)
+            ).all()
+        return tuple(
+            Change(
+                study_uid=StudyUid(row.study_uid),
+                revision=row.revision,
+                changed_at=row.changed_at,
+            )
+            for row in rows
+        )
+
+    def priors(self, study_uid: StudyUid, *, limit: int = 10) -> tuple[Any, ...]:
+        """Return other studies of the same patient, the newest first; none without a patient ID."""
+        this = studies.alias("this")
+        with self._reading() as connection:
+            rows = connection.execute(
+                studies_with_counts()
+                .join(
+                    this,
+                    (this.c.patient_id == studies.c.patient_id)
+                    & (this.c.patient_birth_date == studies.c.patient_birth_date),
+                )
+                .where(
+                    this.c.study_uid == study_uid,
+                    this.c.patient_id != "",
+                    studies.c.study_uid != study_uid,
+                )
+                .order_by(studies.c.study_date.desc(), studies.c.first_received_at.desc())
+                .limit(limit)
+            ).all()
+        return tuple(study_of(row) for row in rows)
+
+    def record_heat_map(self, heat_map: HeatMap) -> None:
+        """Record where a model looked; a later one of the same image replaces it."""
+        with self._writing() as connection:
+            connection.execute(
+                delete(heat_maps).where(heat_maps.c.sop_instance_uid == heat_map.sop_instance_uid)
+            )
+            connection.execute(
+                insert(heat_maps).values(
+                    sop_instance_uid=heat_map.sop_instance_uid,
+                    file_key=heat_map.file_key,
+                    file_sha256=heat_map.file_sha256,
+                    display_threshold=heat_map.display_threshold,
+                    made_at=database_now(connection),
+                )
+            )
+
+    def heat_map(self, sop_instance_uid: str) -> HeatMap:
+        """Return the heat map of an image.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                select(heat_maps).where(heat_maps.c.sop_instance_uid == sop_instance_uid)
+            ).one_or_none()
+        if row is None:
+            raise NotFound("there is no heat map of this image")
+        return HeatMap(
+            sop_instance_uid=row.sop_instance_uid,
+            file_key=row.file_key,
+            file_sha256=row.file_sha256,
+            display_threshold=row.display_threshold,
+        )
+
+
+def _unread() -> Select[Any]:
+    return (
+        studies_with_counts()
+        .outerjoin(deferrals, deferrals.c.study_uid == studies.c.study_uid)
+        .where(~studies.c.is_read)
+    )
+
+
+def _order(overdue_before: datetime) -> tuple[Any, Any, Any, Any]:
+    """Columns to sort by, all ascending: band, suspicion, arrival, UID."""
+    band = case(
+        (deferrals.c.study_uid.is_not(None), _BANDS.index(Band.DEFERRED)),
+        (studies.c.first_received_at <= overdue_before, _BANDS.index(Band.OVERDUE)),
+        (studies.c.ai_presence == Presence.PRESENT, _BANDS.index(Band.POSITIVE)),
+        else_=_BANDS.index(Band.ROUTINE),
+    )
+    # Only positives are ordered by what the model says: ordering negatives by score would make
+    # the least suspicious wait without end.
+    suspicion = case(
+        (band == _BANDS.index(Band.POSITIVE), -func.coalesce(studies.c.ai_probability, 0.0)),
+        else_=0.0,
+    )
+    return band, suspicion, studies.c.first_received_at, studies.c.study_uid
+
+
+def _touch(connection: Connection, study_uid: str) -> None:
+    """Show a study to those who watch, without a new revision: nothing of it changed."""
+    touched = connection.execute(
+        update(studies)
+        .where(studies.c.study_uid == study_uid)
+        .values(is_read=studies.c.is_read)
+        .returning(studies.c.study_uid)
+    )
+    if touched.first() is None:
+        raise NotFound("no such study")
+
+
+def _readers(
+    connection: Connection, study_uids: Sequence[str], now: datetime
+) -> dict[str, tuple[str, ...]]:
+    rows = connection.execute(
+        select(readings.c.study_uid, users.c.person_name)
+        .join(users, users.c.user_id == readings.c.user_id)
+        .where(readings.c.study_uid.in_(study_uids), readings.c.until > now)
+        .order_by(users.c.person_name)
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        found[row.study_uid] = (*found.get(row.study_uid, ()), row.person_name)
+    return found
+
+
+def _item_of(row: AnyRow, readers: Iterable[str], now: datetime) -> WorklistItem:
+    return WorklistItem(
+        study=study_of(row),
+        band=_BANDS[row.band],
+        presence=Presence(row.ai_presence) if row.ai_presence else None,
+        probability=row.ai_probability,
+        waiting_seconds=age_seconds(row.first_received_at, now),
+        readers=tuple(readers),
+        deferred_reason=row.deferred_reason or "",
+    )
+
+
+def _cursor_after(row: AnyRow, as_of: datetime) -> str:
+    is_positive = row.band == _BANDS.index(Band.POSITIVE)
+    place = [
+        as_of.isoformat(),
+        row.band,
+        -(row.ai_probability or 0.0) if is_positive else 0.0,
+        row.first_received_at.isoformat(),
+        row.study_uid,
+    ]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, tuple[Any, ...]]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        as_of, band, suspicion, received, uid = json.loads(base64.urlsafe_b64decode(padded))
+        moments = datetime.fromisoformat(as_of), datetime.fromisoformat(received)
+        if any(moment.tzinfo is None for moment in moments) or not isinstance(uid, str):
+            raise ValueError(cursor)
+        return moments[0], (int(band), float(suspicion), moments[1], uid)
+    except (ValueError, TypeError, binascii.Error, OverflowError):
+        raise NotFound("no such page") from None

@@ -1,0 +1,133 @@
+"""The order of the worklist, on both databases."""
+
+import pytest
+
+from archive.database import Archive
+from archive.errors import NotFound
+from archive.records import FileKey, Presence, SopInstanceUid, StudyUid
+from archive.review_records import Band, HeatMap
+from tests.builders.arrivals import an_arrival, an_outcome
+from tests.builders.people import a_radiologist
+from tests.web import report_study
+
+LONG = 3600.0
+
+
+def uids(archive: Archive, cap_seconds: float = LONG, **options: object) -> list[str]:
+    items, _ = archive.repository.worklist(
+        limit=100,
+        waiting_cap_seconds=cap_seconds,
+        **options,  # type: ignore[arg-type]
+    )
+    return [item.study.study_uid.removeprefix("1.2.3.") for item in items]
+
+
+def fill(archive: Archive) -> None:
+    for study, probability in ((1, 0.1), (2, 0.6), (3, 0.4), (4, 0.95), (5, 0.05)):
+        report_study(archive, study, outcome=an_outcome(study, 900, probability))
+    archive.repository.record_instance(an_arrival(6, 1))
+
+
+def test_positives_come_by_probability_and_all_others_by_arrival(any_archive: Archive) -> None:
+    fill(any_archive)
+    assert uids(any_archive) == ["4", "2", "1", "3", "5", "6"]
+
+
+def test_the_overdue_come_first_whatever_the_model_says(any_archive: Archive) -> None:
+    fill(any_archive)
+    items, _ = any_archive.repository.worklist(limit=9, waiting_cap_seconds=0)
+    assert {item.band for item in items} == {Band.OVERDUE}
+    assert uids(any_archive, 0.0) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(any_archive: Archive) -> None:
+    fill(any_archive)
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        items, cursor = any_archive.repository.worklist(
+            limit=2, waiting_cap_seconds=LONG, after=cursor
+        )
+        seen += [item.study.study_uid for item in items]
+        if cursor is None:
+            break
+    assert [uid.removeprefix("1.2.3.") for uid in seen] == uids(any_archive)
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "W10", "eyJhIjogMX0", "\u00e9"])
+def test_a_cursor_of_somebody_else_is_not_found(any_archive: Archive, cursor: str) -> None:
+    with pytest.raises(NotFound):
+        any_archive.repository.worklist(limit=2, waiting_cap_seconds=LONG, after=cursor)
+
+
+def test_bands_are_counted_and_can_be_asked_for_alone(any_archive: Archive) -> None:
+    fill(any_archive)
+    assert any_archive.repository.worklist_counts(waiting_cap_seconds=LONG) == {
+        Band.OVERDUE: 0,
+        Band.POSITIVE: 2,
+        Band.ROUTINE: 4,
+        Band.DEFERRED: 0,
+    }
+    assert uids(any_archive, band=Band.POSITIVE) == ["4", "2"]
+
+
+def test_what_was_put_off_comes_last_with_its_reason(any_archive: Archive) -> None:
+    fill(any_archive)
+    user = a_radiologist(any_archive)
+    any_archive.repository.defer(StudyUid("1.2.3.4"), user_id=user.user_id, reason="wait for prior")
+    assert uids(any_archive) == ["2", "1", "3", "5", "6", "4"]
+    items, _ = any_archive.repository.worklist(limit=9, waiting_cap_seconds=LONG)
+    assert items[-1].deferred_reason == "wait for prior"
+
+
+def test_an_item_says_who_has_it_open(any_archive: Archive) -> None:
+    fill(any_archive)
+    user = a_radiologist(any_archive)
+    repository, study = any_archive.repository, StudyUid("1.2.3.4")
+    repository.begin_reading(study, user_id=user.user_id, lease_seconds=60)
+    repository.begin_reading(study, user_id=user.user_id, lease_seconds=60)
+    items, _ = repository.worklist(limit=1, waiting_cap_seconds=LONG)
+    assert items[0].readers == ("Ito^Ken^^Dr",)
+    repository.end_reading(study, user_id=user.user_id)
+    assert repository.readers(study) == ()
+    repository.begin_reading(study, user_id=user.user_id, lease_seconds=-1)
+    assert repository.readers(study) == ()
+    with pytest.raises(NotFound):
+        repository.begin_reading(StudyUid("9.9"), user_id=user.user_id, lease_seconds=1)
+
+
+def test_changes_name_the_studies_that_changed_since(any_archive: Archive) -> None:
+    fill(any_archive)
+    [*_, last] = any_archive.repository.changes(
+        any_archive.repository.study(StudyUid("1.2.3.1")).study.first_received_at
+    )
+    any_archive.repository.record_instance(an_arrival(3, 2))
+    after = any_archive.repository.changes(last.changed_at)
+    assert after[-1].study_uid == "1.2.3.3"
+    assert after[-1].revision > 1
+
+
+def test_priors_are_the_other_studies_of_the_same_patient(any_archive: Archive) -> None:
+    fill(any_archive)
+    found = any_archive.repository.priors(StudyUid("1.2.3.2"))
+    assert {study.study_uid for study in found} == {f"1.2.3.{number}" for number in (1, 3, 4, 5, 6)}
+
+
+def test_a_heat_map_is_found_by_its_image(any_archive: Archive) -> None:
+    heat_map = HeatMap(
+        sop_instance_uid=SopInstanceUid("1.2.3.1.1.1"),
+        file_key=FileKey("heat/1"),
+        file_sha256="a" * 64,
+        display_threshold=0.3,
+    )
+    any_archive.repository.record_heat_map(heat_map)
+    any_archive.repository.record_heat_map(heat_map)
+    assert any_archive.repository.heat_map("1.2.3.1.1.1") == heat_map
+    with pytest.raises(NotFound):
+        any_archive.repository.heat_map("1.2")
+
+
+def test_the_study_row_says_what_the_most_suspicious_image_says(any_archive: Archive) -> None:
+    fill(any_archive)
+    items, _ = any_archive.repository.worklist(limit=1, waiting_cap_seconds=LONG)
+    assert (items[0].presence, items[0].probability) == (Presence.PRESENT, 0.95)
