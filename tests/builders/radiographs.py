@@ -61,7 +61,7 @@ def radiograph(kind: str = "CR", pixels: np.ndarray | None = None, **changes: An
             setattr(ds, keyword, value)
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID", "")
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     return ds
 
