@@ -91,7 +91,7 @@ class Recipe(_Frozen):
         return self.finish.size if self.finish else self.stages[-1].size
 
     def finish_of(self, epoch: int) -> Finish | None:
-        """The finish, if the given epoch belongs to it."""
+        """Return the finish if the given epoch belongs to it."""
         return self.finish if epoch >= self.main_epochs else None
 
     def with_epochs(self, epochs: int) -> "Recipe":
