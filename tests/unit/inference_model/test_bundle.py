@@ -21,8 +21,8 @@ from inference.bundle import (
 )
 from inference.errors import BundleInvalid
 from inference.model import largest_vector_difference, load_classifier, verify_vectors
-from tests.builders.published_bundles import a_bundle
 from tests.builders.kaggle import kaggle_folder
+from tests.builders.published_bundles import a_bundle
 from training.dataset import PreparedSet, prepare
 from training.errors import RunUnusable
 
