@@ -12,19 +12,21 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 import yaml
 
 from archive.account_records import Role
-from archive.database import Archive, open_archive
-from archive.errors import ArchiveError, NotFound
-from archive.records import DeliveryState, ProcessKind, StudyUid
+from archive.commands import archive_of_site, database, jobs, opened_archive
+from archive.database import Archive
+from archive.errors import ArchiveError
+from archive.records import ProcessKind
+from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site_settings
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
-from config.settings import Settings, SettingsInvalid, load_settings
+from config.settings import Settings
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -36,24 +38,14 @@ app = typer.Typer(
 )
 log = structlog.get_logger()
 
-FAILURE = 1
 DEMO_FOLDER = Path("var/demo")
 DEMO_LOGIN = "demo"
-# Commands that are imported only when they are asked for.
-ACCOUNT_COMMANDS = frozenset({"user", "token", "audit"})
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The site's settings file (YAML).")
-]
-SecretsOption = Annotated[
-    Path | None, typer.Option("--secrets", help="Folder with one file per secret setting.")
-]
 
 
 @app.command("check-config")
 def check_config(file: Path, secrets: SecretsOption = None) -> None:
     """Check a settings file: ends with 0, or names the file and the key at fault."""
-    _settings(file, secrets)
+    site_settings(file, secrets)
     typer.echo(f"{file}: ok")
 
 
@@ -68,18 +60,18 @@ def serve(
 ) -> None:
     """Run the parts asked for, each its own process, until SIGTERM; prints `ready` once."""
     parts = _parts(only)
-    settings = _settings(config, secrets)
+    settings = site_settings(config, secrets)
     if len(parts) == 1:
         configure_logs(settings.logs, process=parts[0])
         stop = _stop_on_signals()
         if supervised:
             stop_when_parent_ends(stop)
         elif parts == [ProcessKind.API]:
-            _offer_setup(settings, _open_archive(settings))
+            _offer_setup(settings, opened_archive(settings.archive))
         _run_part(parts[0], settings, stop)
         return
     configure_logs(settings.logs, process="supervisor")
-    archive = _open_archive(settings)
+    archive = opened_archive(settings.archive)
     if ProcessKind.API in parts:
         _offer_setup(settings, archive)
     archive.repository.dispose()
@@ -98,13 +90,13 @@ def _offer_setup(settings: Settings, archive: Archive) -> None:
 
 
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
-    archive = _open_archive(settings)
+    archive = opened_archive(settings.archive)
     log.info("starting", kind=part)
     run, refused, status = _entry_of(part)
     try:
         run(settings, archive, stop, on_ready=_say_ready)
     except refused as error:
-        _fail(f"{part}: {error}", status=status)
+        fail(f"{part}: {error}", status=status)
     log.info("stopped", kind=part)
 
 
@@ -149,57 +141,6 @@ def _stop_on_signals() -> threading.Event:
 
 
 @app.command()
-def echo(
-    peer: Annotated[str, typer.Argument(help="A destination's name, or HOST:PORT.")],
-    called: Annotated[str, typer.Option(help="Called AE title, for HOST:PORT.")] = "ANY-SCP",
-    config: ConfigOption = None,
-    secrets: SecretsOption = None,
-) -> None:
-    """Ask a peer whether it is there (C-ECHO)."""
-    from dicom_node.echo import echo_peer
-    from dicom_node.errors import DicomNodeError
-
-    settings = _settings(config, secrets)
-    known = next((one for one in settings.destinations if one.name == peer), None)
-    host, port = (known.host, known.port) if known else _host_and_port(peer)
-    try:
-        seconds = echo_peer(
-            host,
-            port,
-            called_ae_title=known.ae_title if known else called,
-            calling_ae_title=settings.node.ae_title,
-        )
-    except DicomNodeError as error:
-        _fail(f"{peer}: {error}")
-    typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")
-
-
-@app.command()
-def send(
-    peer: Annotated[str, typer.Argument(help="HOST:PORT")],
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders with DICOM objects.")],
-    called: Annotated[str, typer.Option(help="Called AE title.")] = "HILUM",
-    calling: Annotated[str, typer.Option(help="Calling AE title.")] = "STORESCU",
-) -> None:
-    """Send DICOM files (C-STORE); ends with 0 only if the peer took every one."""
-    from dicom_node.errors import DicomNodeError
-    from dicom_node.send import send_files
-
-    host, port = _host_and_port(peer)
-    refused = 0
-    try:
-        for answer in send_files(
-            host, port, paths, called_ae_title=called, calling_ae_title=calling
-        ):
-            typer.echo(f"{answer.path}: {answer.words}")
-            refused += not answer.is_stored
-    except DicomNodeError as error:
-        _fail(f"{peer}: {error}")
-    if refused:
-        _fail(f"{peer}: {refused} not stored")
-
-
-@app.command()
 def demo(
     once: Annotated[bool, typer.Option(help="End once the reports have arrived.")] = False,
     studies: Annotated[
@@ -214,11 +155,11 @@ def demo(
     stop = _stop_on_signals()
     with running_pacs(DEMO_FOLDER / "pacs", _free_port(4242)) as pacs:
         file = _write_demo_settings(DEMO_FOLDER / "site.yaml", pacs)
-        settings = _settings(file, None)
+        settings = site_settings(file, None)
         configure_logs(settings.logs, process="demo")
         typer.echo(f"PACS: {pacs.description}, {pacs.ae_title} at {pacs.host}:{pacs.port}")
         typer.echo(f"settings: {file}")
-        archive = _open_archive(settings)
+        archive = opened_archive(settings.archive)
         commands = [_command_for(part, ["--config", str(file)]) for part in ProcessKind]
         group = ProcessGroup(commands, stop)
         files = [studies] if studies else _write_samples(DEMO_FOLDER / "samples")
@@ -310,82 +251,16 @@ def _free_port(wanted: int) -> int:
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
             found: int = server.getsockname()[1]
             return found
-    _fail("no free port on 127.0.0.1")
-
-
-jobs = typer.Typer(help="Look at the queues and put failed work back.", no_args_is_help=True)
-app.add_typer(jobs, name="jobs")
-
-
-@jobs.command("list")
-def list_jobs(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
-    """Show how much waits at each stage and which deliveries were given up."""
-    repository = _open_archive(_settings(config, secrets)).repository
-    for depth in repository.queue_depths():
-        typer.echo(f"{depth.stage:10} {depth.count:6}  oldest {depth.oldest_age_seconds:8.0f} s")
-    for delivery in repository.deliveries(state=DeliveryState.GAVE_UP):
-        typer.echo(
-            f"delivery {delivery.delivery_id} to {delivery.destination}: gave up after "
-            f"{delivery.attempt} attempts: {delivery.reason}"
-        )
-
-
-@jobs.command("retry")
-def retry_jobs(
-    deliveries: Annotated[
-        list[int] | None, typer.Argument(help="Deliveries to send again.")
-    ] = None,
-    study: Annotated[str, typer.Option(help="Study Instance UID to analyse again.")] = "",
-    config: ConfigOption = None,
-    secrets: SecretsOption = None,
-) -> None:
-    """Send deliveries again (if none is named, all given up), or analyse a study again."""
-    repository = _open_archive(_settings(config, secrets)).repository
-    if study:
-        try:
-            repository.request_analysis(StudyUid(study))
-        except NotFound as error:
-            _fail(str(error))
-        typer.echo("queued")
-        return
-    wanted = deliveries or [
-        one.delivery_id for one in repository.deliveries(state=DeliveryState.GAVE_UP)
-    ]
-    typer.echo(f"{repository.replay_deliveries(wanted)} due now")
-
-
-database = typer.Typer(help="The database.", no_args_is_help=True)
-app.add_typer(database, name="db")
-
-
-@database.command("upgrade")
-def upgrade_database(config: ConfigOption = None, secrets: SecretsOption = None) -> None:
-    """Bring the schema to this version's."""
-    _open_archive(_settings(config, secrets))
-    typer.echo("the schema is up to date")
-
-
-def _settings(config: Path | None, secrets: Path | None) -> Settings:
-    try:
-        return load_settings(config, secrets_folder=secrets)
-    except SettingsInvalid as error:
-        _fail(str(error), status=CONFIGURATION_ERROR)
-
-
-def _open_archive(settings: Settings) -> Archive:
-    try:
-        return open_archive(settings.archive)
-    except ArchiveError as error:
-        _fail(f"archive: {error}")
+    fail("no free port on 127.0.0.1")
 
 
 def _parts(only: str) -> list[ProcessKind]:
     try:
         parts = [ProcessKind(name.strip()) for name in only.split(",") if name.strip()]
     except ValueError as error:
-        _fail(f"--only: {error}", status=CONFIGURATION_ERROR)
+        fail(f"--only: {error}", status=CONFIGURATION_ERROR)
     if not parts:
-        _fail("--only names no part", status=CONFIGURATION_ERROR)
+        fail("--only names no part", status=CONFIGURATION_ERROR)
     return list(dict.fromkeys(parts))
 
 
@@ -393,29 +268,33 @@ def _option(name: str, value: Path | None) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit():
-        _fail(f"{text}: neither a destination of the settings nor HOST:PORT")
-    return host, int(port)
+def _mount(asked: str) -> None:
+    """Mount the commands of the rooms; those that import heavy ones only when asked for."""
+    app.add_typer(jobs, name="jobs")
+    app.add_typer(database, name="db")
+    everything = asked in ("", "--help")
+    if everything or asked in ("echo", "send"):
+        from dicom_node.commands import echo, send
 
+        app.command()(echo)
+        app.command()(send)
+    if everything or asked == "model":
+        from inference.commands import app as models
 
-def _fail(words: str, *, status: int = FAILURE) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(status)
-
-
-def main() -> None:
-    """Entry of the console script; mounts the training commands only when they are asked for."""
-    wants_help = "--help" in sys.argv[1:2]
-    if set(sys.argv[1:2]) & ACCOUNT_COMMANDS or wants_help:
+        app.add_typer(models, name="model")
+    if everything or asked in ("user", "token", "audit"):
         from api.commands import add_commands
 
-        add_commands(app, lambda config, secrets: _open_archive(_settings(config, secrets)))
-    if sys.argv[1:2] == ["train"] or wants_help:
+        add_commands(app, archive_of_site)
+    if everything or asked == "train":
         from training.commands import app as training
 
         app.add_typer(training, name="train")
+
+
+def main() -> None:
+    """Entry of the console script."""
+    _mount(sys.argv[1] if len(sys.argv) > 1 else "")
     app()
 
 

@@ -6,7 +6,7 @@ The command line hands in how to open the archive of a site; nothing here reads 
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -16,18 +16,12 @@ from api.errors import ApiError
 from archive.account_records import AuditEntry, Role, Scope
 from archive.database import Archive
 from archive.errors import ArchiveError
+from config.command_line import ConfigOption, SecretsOption, fail
 
-FAILURE = 1
 # Who did it, in the audit trail and in the list of tokens.
 ADMINISTRATOR = "command-line"
 
 OpenArchive = Callable[[Path | None, Path | None], Archive]
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The site's settings file (YAML).")
-]
-SecretsOption = Annotated[
-    Path | None, typer.Option("--secrets", help="Folder with one file per secret setting.")
-]
 
 
 def add_commands(app: typer.Typer, open_archive: OpenArchive) -> None:
@@ -68,7 +62,7 @@ def _user_commands(open_archive: OpenArchive) -> typer.Typer:
                 is_shared=shared,
             )
         except (ApiError, ArchiveError) as error:
-            _fail(str(error))
+            fail(str(error))
         _note(archive, AuditAction.USER_ADDED, login=user.login, roles=sorted(user.roles))
         typer.echo(f"{user.login}: {', '.join(sorted(user.roles))}")
 
@@ -104,7 +98,7 @@ def _token_commands(open_archive: OpenArchive) -> typer.Typer:
                 life=timedelta(days=days),
             )
         except (ApiError, ArchiveError) as error:
-            _fail(str(error))
+            fail(str(error))
         _note(archive, AuditAction.TOKEN_ADDED, token_id=new.token.token_id)
         typer.echo(new.text)
 
@@ -123,7 +117,7 @@ def _token_commands(open_archive: OpenArchive) -> typer.Typer:
         try:
             archive.repository.revoke_token(token_id)
         except ArchiveError as error:
-            _fail(str(error))
+            fail(str(error))
         _note(archive, AuditAction.TOKEN_REVOKED, token_id=token_id)
         typer.echo("revoked")
 
@@ -139,7 +133,7 @@ def _audit_commands(open_archive: OpenArchive) -> typer.Typer:
         try:
             count = open_archive(config, secrets).repository.verify_audit()
         except ArchiveError as error:
-            _fail(f"audit trail: {error}")
+            fail(f"audit trail: {error}")
         typer.echo(f"{count} lines, every digest fits")
 
     @app.command("list")
@@ -159,8 +153,3 @@ def _audit_commands(open_archive: OpenArchive) -> typer.Typer:
 
 def _note(archive: Archive, action: AuditAction, **details: object) -> None:
     archive.repository.record_audit(AuditEntry(actor=ADMINISTRATOR, action=action, details=details))
-
-
-def _fail(words: str) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(FAILURE)

@@ -37,6 +37,20 @@ class Augmentation(_Frozen):
     erasing_fraction: float  # share of images with a rectangle hidden
 
 
+class Finish(_Frozen):
+    """Last epochs on nearly unchanged images without mixup, at a low learning rate.
+
+    Strong changes and blends train well, but the statistics of their grey values are not those of
+    the images to be judged; without these epochs the network finds plain images too healthy.
+    """
+
+    epochs: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=32, le=224)]
+    learning_rate: float
+    ema_decay: float
+    augmentation: Augmentation
+
+
 class Recipe(_Frozen):
     """Everything that decides how a network is trained."""
 
@@ -55,12 +69,18 @@ class Recipe(_Frozen):
     ema_decay: float
     weighted_loss: bool
     augmentation: Augmentation
+    finish: Finish | None = None
     seed: int
 
     @property
-    def epochs(self) -> int:
-        """Epochs of all stages together."""
+    def main_epochs(self) -> int:
+        """Epochs of all stages together, without the finish."""
         return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return self.main_epochs + (self.finish.epochs if self.finish else 0)
 
     def size_of(self, epoch: int) -> int:
         """Image size in pixels per side in the given epoch, counted from 0."""
@@ -68,11 +88,17 @@ class Recipe(_Frozen):
             if epoch < stage.epochs:
                 return stage.size
             epoch -= stage.epochs
-        return self.stages[-1].size
+        return self.finish.size if self.finish else self.stages[-1].size
+
+    def finish_of(self, epoch: int) -> Finish | None:
+        """Return the finish if the given epoch belongs to it."""
+        return self.finish if epoch >= self.main_epochs else None
 
     def with_epochs(self, epochs: int) -> "Recipe":
-        """Cut or stretch to so many epochs, all stages alike."""
-        share = epochs / self.epochs
+        """Cut or stretch to so many epochs, all stages alike; too few leave the finish out."""
+        finish = self.finish if self.finish and epochs > self.finish.epochs else None
+        epochs -= finish.epochs if finish else 0
+        share = epochs / self.main_epochs
         lengths = [max(round(stage.epochs * share), 1) for stage in self.stages[:-1]]
         while lengths and sum(lengths) >= epochs:
             lengths.pop(0)  # too few epochs for all: the last sizes matter most
@@ -81,7 +107,7 @@ class Recipe(_Frozen):
         stages = tuple(
             Stage(epochs=n, size=stage.size) for n, stage in zip(counts, last, strict=True)
         )
-        return self.model_copy(update={"stages": stages})
+        return self.model_copy(update={"stages": stages, "finish": finish})
 
 
 class PublishSettings(_Frozen):

@@ -37,7 +37,7 @@ class Link(Protocol):
         """Release the association if it was not used."""
 
     def abort(self) -> None:
-        """Break the association."""
+        """Break the association for good."""
 
 
 class Courier:

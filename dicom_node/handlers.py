@@ -1,7 +1,8 @@
 """What the node does on each event of an association; every collaborator comes as an argument.
 
 `handle_store` is the body of this process's loop: nothing that one object does may end the
-association of the next, so it alone catches everything.
+association of the next, so it catches everything. `handle_requested` does too, because pynetdicom
+swallows what it raises and would then let the caller in.
 """
 
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from dicom_node.reception import Kept, Sender, keep
 from dicom_node.statuses import (
     STOPPING,
     TOO_MANY_ASSOCIATIONS,
+    UNDECIDED,
     Rejection,
     StoreStatus,
 )
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import StreamingProvider, prefer_requestors_order
+from dicom_node.upper_layer import prefer_requestors_order
 
 _log = structlog.get_logger()
 
@@ -55,7 +57,11 @@ def handle_requested(event: Event, reception: Reception) -> None:
     request = cast(A_ASSOCIATE, association.requestor.primitive)
     calling_ae, called_ae = request.calling_ae_title, request.called_ae_title
     peer = str(association.requestor.address)
-    rejection = _judge(reception, calling_ae, called_ae, peer)
+    try:
+        rejection = _judge(reception, calling_ae, called_ae, peer)
+    except Exception as error:  # noqa: BLE001  # pynetdicom would go on and accept
+        _log.error("judging an association failed", error=type(error).__name__)
+        rejection = UNDECIDED
     if rejection is None:
         reception.traffic.enter(id(association))
         # The answer names the title that was called: several may be ours.
@@ -122,12 +128,9 @@ def handle_sent(event: Event, reception: Reception) -> None:
 
 
 def handle_closed(event: Event, reception: Reception) -> None:
-    """Forget an association that is gone, however it went, and drop what was half received."""
-    association = event.assoc
-    reception.traffic.leave(id(association))
-    reception.open_studies.forget(id(association))
-    if isinstance(association.dimse, StreamingProvider):
-        association.dimse.discard()
+    """Forget an association that is gone, however it went."""
+    reception.traffic.leave(id(event.assoc))
+    reception.open_studies.forget(id(event.assoc))
 
 
 def handle_ended(event: Event, how: str) -> None:

@@ -37,8 +37,10 @@ from dicom_node.incoming import (
     IncomingDataSet,
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
+from dicom_node.leftovers import remove_leftovers
 from dicom_node.traffic import Traffic
-from dicom_node.upper_layer import Server, StreamingProvider, drop_connection, prepare_pynetdicom
+from dicom_node.transport import drop_connection
+from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
 
 _log = structlog.get_logger()
 
@@ -46,6 +48,7 @@ BEAT_SECONDS = 1.0
 NO_ROOM = "no room left, objects are refused"
 # A stop finishes what is being received for this long; then the sender has to repeat it.
 STOP_SECONDS = 8.0
+_LONGEST_ARTIM_SECONDS = 30.0
 _STOP_POLL_SECONDS = 0.05
 _ACCEPT_POLL_SECONDS = 0.1
 # Connections that are not (yet) associations: rejected ones that linger, or silent ones.
@@ -219,6 +222,9 @@ def run(
         The port cannot be opened.
     """
     prepare_pynetdicom()
+    left_over = remove_leftovers(archive.files)
+    if left_over:
+        _log.info("partial objects removed", count=left_over)
     listener = Listener(settings, archive)
     _log.info(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
@@ -249,6 +255,11 @@ def _attempt(work: Callable[[], None], stop: threading.Event) -> None:
         stop.wait(BEAT_SECONDS)
 
 
+def artim_seconds(node: NodeSettings) -> float:
+    """Return how long a connection may stay without an association (PS3.8 9.1.5)."""
+    return min(node.network_timeout_seconds, _LONGEST_ARTIM_SECONDS)
+
+
 def _application_entity(node: NodeSettings) -> AE:
     ae = AE(ae_title=node.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -258,7 +269,7 @@ def _application_entity(node: NodeSettings) -> AE:
     # that it has rejected and that linger.
     ae.maximum_associations = 1 << 16
     ae.network_timeout = node.network_timeout_seconds
-    ae.acse_timeout = min(node.network_timeout_seconds, 30)
+    ae.acse_timeout = artim_seconds(node)
     ae.dimse_timeout = node.network_timeout_seconds
     return ae
 

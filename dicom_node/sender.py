@@ -24,7 +24,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.upper_layer import tune_association
+from dicom_node.transport import tune_association
 
 OFFERED_SOP_CLASSES = (
     Comprehensive3DSRStorage,
@@ -41,6 +41,8 @@ FALLBACKS: dict[UID, tuple[UID, ...]] = {
 # PS3.8 9.3.2: at most 128 contexts in one request.
 MOST_CONTEXTS = 128
 LONGEST_PDU_BYTES = 131072
+# A host that answers at all answers within this; a stop must not wait longer for one.
+LONGEST_CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,7 @@ class StoreLink:
         self._association: Association | None = None
         self._offered: tuple[tuple[UID, UID], ...] = ()
         self._used_at = clock()
+        self._is_aborted = False
         self._ae = application_entity(calling_ae_title, timeout_seconds=timeout_seconds)
 
     @property
@@ -115,7 +118,7 @@ class StoreLink:
             if not was_kept:
                 raise
             # A kept association may have been closed by the peer meanwhile: that says nothing.
-            self.abort()
+            self._break()
             return self._send(ds)
 
     def close(self) -> None:
@@ -130,7 +133,11 @@ class StoreLink:
             self.close()
 
     def abort(self) -> None:
-        """Break the association; a `send` that waits for an answer then ends."""
+        """Break the association for good; a `send` that waits for an answer then ends."""
+        self._is_aborted = True
+        self._break()
+
+    def _break(self) -> None:
         association, self._association = self._association, None
         if association is not None and association.is_established:
             association.abort()
@@ -155,6 +162,8 @@ class StoreLink:
         if association is not None and association.is_established and wanted in self._offered:
             return association
         self.close()
+        if self._is_aborted:
+            raise PeerUnavailable("the sender is stopping")
         offered = _offer(wanted)
         self._association = associate(self._ae, self._peer, offered, self._timeout_seconds)
         self._offered = tuple(
@@ -180,7 +189,7 @@ def application_entity(ae_title: str, *, timeout_seconds: float) -> AE:
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.maximum_pdu_size = LONGEST_PDU_BYTES
-    ae.connection_timeout = timeout_seconds
+    ae.connection_timeout = min(timeout_seconds, LONGEST_CONNECT_SECONDS)
     ae.acse_timeout = timeout_seconds
     ae.dimse_timeout = timeout_seconds
     # Kept associations are silent between reports; `StoreLink` closes them itself.

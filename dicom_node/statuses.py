@@ -41,6 +41,7 @@ class Rejection(NamedTuple):
 CALLING_AE_UNKNOWN = Rejection(1, 1, 3, "calling AE title not recognised at this address")
 CALLED_AE_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised")
 TOO_MANY_ASSOCIATIONS = Rejection(2, 3, 2, "local limit of associations exceeded")
+UNDECIDED = Rejection(2, 1, 1, "could not be judged")
 STOPPING = Rejection(2, 1, 1, "stopping, no new associations")
 
 

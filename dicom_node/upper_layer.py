@@ -1,13 +1,12 @@
-"""Makes pynetdicom's acceptor fast, flat in memory and bounded in time; no rule of ours is here.
+"""Makes pynetdicom's acceptor flat in memory and quick to answer; no rule of ours is here.
 
-pynetdicom reads a socket in pieces of 4 KiB, waits for ever for the rest of a PDU, believes any
-PDU length, and collects a data set in memory. Each is replaced through the attributes that its
-objects carry for the purpose (``dul.socket.recv``, ``dimse``, ``message.data_set``);
-tests/unit/dicom_node/test_upper_layer.py fails when an update of pynetdicom moves one of them.
+pynetdicom collects a data set in memory and lets a peer's nonsense end its threads. Parts of it
+are replaced through the attributes that its objects carry for them (``dul.socket``, the queues of
+``dul``, ``dimse``, ``message.data_set``); tests/unit/dicom_node/test_upper_layer.py fails when an
+update of pynetdicom moves one of them.
 """
 
-import contextlib
-import socket
+import queue
 import warnings
 from collections.abc import Callable
 from socketserver import BaseServer
@@ -21,38 +20,21 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.incoming import Heading, IncomingDataSet
 from dicom_node.intake import Command
-
-SOCKET_BUFFER_BYTES = 1 << 20
-# PDUs other than P-DATA have no negotiated limit; an A-ASSOCIATE-RQ with 128 contexts and every
-# transfer syntax in each stays far below this.
-LONGEST_OTHER_PDU_BYTES = 1 << 20
-# The length field of a P-DATA-TF PDU counts the headers of its values, the announced maximum
-# does too (PS3.8 D.1), but some senders announce and count without (6 bytes per value).
-_PDU_SLACK_BYTES = 64
+from dicom_node.transport import (
+    PATIENCE_SECONDS,
+    Doorbell,
+    RingingQueue,
+    WaitingSocket,
+    tune_socket,
+)
 
 _log = structlog.get_logger()
 
 OpenDataSet = Callable[[Callable[[], Heading]], IncomingDataSet]
-
-
-def tune_association(association: Association, *, timeout_seconds: float) -> None:
-    """Tune the connection of an association that is open."""
-    transport = association.dul.socket
-    if transport is not None and transport.socket is not None:
-        tune_socket(transport.socket, timeout_seconds=timeout_seconds)
-
-
-def drop_connection(association: Association) -> None:
-    """End a connection on which no association stands; its thread would outlive the process."""
-    association.dul.kill_dul()
-    transport = association.dul.socket
-    if transport is not None and transport.socket is not None:
-        with contextlib.suppress(OSError):
-            transport.socket.shutdown(socket.SHUT_RDWR)
 
 
 def prefer_requestors_order(association: Association) -> None:
@@ -82,51 +64,6 @@ def prepare_pynetdicom() -> None:
     warnings.filterwarnings("ignore", module=r"(pydicom|pynetdicom)\b")
 
 
-def tune_socket(connection: socket.socket, *, timeout_seconds: float) -> None:
-    """Send small PDUs at once, buffer large ones, and wait for neither for ever."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.settimeout(timeout_seconds)
-
-
-class PduReader:
-    """Reads whole PDUs with as few calls as there are pieces; stands in for ``socket.recv``.
-
-    Parameters
-    ----------
-    connection
-        A tuned socket.
-    longest_pdu_bytes
-        A peer that announces a longer PDU loses the connection.
-    """
-
-    def __init__(self, connection: socket.socket, *, longest_pdu_bytes: int) -> None:
-        self._connection = connection
-        self._longest = max(longest_pdu_bytes + _PDU_SLACK_BYTES, LONGEST_OTHER_PDU_BYTES)
-
-    def __call__(self, byte_count: int) -> bytearray:
-        """Return `byte_count` bytes, or fewer when the peer closed the connection.
-
-        Raises
-        ------
-        OSError
-            Nothing came for the socket's time-out, or `byte_count` is beyond the limit.
-        """
-        if byte_count > self._longest:
-            raise OSError("a PDU longer than was negotiated")
-        content = bytearray(byte_count)
-        view = memoryview(content)
-        received = 0
-        while received < byte_count:
-            count = self._connection.recv_into(view[received:])
-            if count == 0:
-                break
-            received += count
-        view.release()
-        del content[received:]
-        return content
-
-
 class StreamingProvider(DIMSEServiceProvider):
     """Lets every message that is received keep its data set in a file.
 
@@ -146,6 +83,23 @@ class StreamingProvider(DIMSEServiceProvider):
     def is_receiving(self) -> bool:
         """Whether a message has begun and not yet ended."""
         return self.message is not None or not self.msg_queue.empty()
+
+    def get_msg(self, block: bool = False) -> Any:  # pynetdicom's own tuple
+        """Return the next message; waits a little for one also where pynetdicom would not.
+
+        Its reactor asks again and again; whatever else it looks for puts an empty message here
+        (see `wake`).
+        """
+        if block:
+            return super().get_msg(block=True)
+        try:
+            return self.msg_queue.get(timeout=PATIENCE_SECONDS)
+        except queue.Empty:
+            return None, None
+
+    def wake(self) -> None:
+        """Let `get_msg` return; pynetdicom does the same when a connection ends."""
+        self.msg_queue.put((None, None))
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next piece of a message (PS3.7 6.3)."""
@@ -190,11 +144,40 @@ class Acceptor(RequestHandler):
     def _create_association(self) -> Association:
         tune_socket(self.request, timeout_seconds=self.server.timeout_seconds)
         association = super()._create_association()
-        association.dimse = StreamingProvider(association, self.server.open_data_set)
-        transport = cast(AssociationSocket, association.dul.socket)
-        reader = PduReader(self.request, longest_pdu_bytes=self.ae.maximum_pdu_size)
-        transport.recv = reader  # type: ignore[assignment,method-assign]  # see the module
+        dul, bell = association.dul, Doorbell()
+        provider = StreamingProvider(association, self.server.open_data_set)
+        association.dimse = provider
+        dul.to_user_queue = RingingQueue(provider.wake)
+        dul.to_provider_queue = RingingQueue(bell.ring)
+        # The transport made above has announced the connection; ours does so again.
+        dul.event_queue.get_nowait()
+        dul.socket = WaitingSocket(
+            association, self.request, longest_pdu_bytes=self.ae.maximum_pdu_size, bell=bell
+        )
+        dul._run_loop_delay = 0
+        dul.run = _guarded(dul.run, provider, bell)  # type: ignore[method-assign]  # see the module
         return association
+
+
+def _guarded(
+    run: Callable[[], None], provider: StreamingProvider, bell: Doorbell
+) -> Callable[[], None]:
+    """Let an association's thread end in order, whatever a peer made of its protocol.
+
+    pynetdicom raises where a peer breaks the state machine; the association's other thread sees
+    that this one is gone and closes the connection.
+    """
+
+    def run_guarded() -> None:
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001  # the loop of this thread
+            _log.warning("association broke", error=type(error).__name__)
+        finally:
+            provider.discard()
+            bell.close()
+
+    return run_guarded
 
 
 class Server(ThreadedAssociationServer):

@@ -26,6 +26,7 @@ from inference.report.evidence import ObjectReference, bare_header
 from inference.report.refused import RefusedImage
 from inference.statements import Statement
 
+WHITE = 255
 UNREADABLE_FILE = (InvalidDicomError, EOFError, OSError, *header.MALFORMED)
 
 
@@ -37,7 +38,7 @@ class OpenedImage:
     """Header of the received object, without pixels."""
     statements: tuple[Statement, ...]
     grey: np.ndarray
-    """Displayed grey values, (rows, columns), float32 in [0, 1], black is 0."""
+    """Displayed grey values, (rows, columns), uint8, black is 0; to draw on, not to score."""
     model_input: torch.Tensor
     """(1, 224, 224)."""
 
@@ -114,7 +115,7 @@ def open_image(ds: Dataset, population: Population) -> OpenedImage | RefusedImag
     return OpenedImage(
         source=without_pixels(ds),
         statements=verdict.statements,
-        grey=grey,
+        grey=(grey * WHITE).astype(np.uint8),
         model_input=to_model_input(grey),
     )
 

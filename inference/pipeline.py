@@ -1,28 +1,30 @@
 """From claimed studies to their outcomes, one step a line; several studies share a forward pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import torch
 
 from archive.database import Archive
 from archive.records import (
     ClaimedStudy,
-    Finding,
     Outcome,
+    Presence,
     Refusal,
     SopInstanceUid,
     StudyAttributes,
     StudyUid,
 )
+from inference.explanation import activation_map
 from inference.findings import finding_of
 from inference.model import Classifier
-from inference.opening import OpenedStudy, open_study
+from inference.opening import OpenedImage, OpenedStudy, open_study
 from inference.report.author import Author
 from inference.report.evidence import ObjectReference, bare_header
 from inference.report.refused import RefusedImage
-from inference.reporting import ReportingRoom, outcome_of
+from inference.reporting import FoundImage, ReportingRoom, outcome_of
 
 # Images of one forward pass: what two cores work through in a second and any GPU holds.
 MOST_IMAGES_AT_ONCE = 64
@@ -36,6 +38,16 @@ class Pipeline:
     classifier: Classifier
     author: Author
     clock: Callable[[], datetime]
+    draws_heat_maps: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What the network made of one image."""
+
+    probability: float
+    features: np.ndarray
+    """(width, rows, columns), float32, the last convolutional features."""
 
 
 def analyse(claims: Sequence[ClaimedStudy], pipeline: Pipeline) -> list[Outcome]:
@@ -45,42 +57,42 @@ def analyse(claims: Sequence[ClaimedStudy], pipeline: Pipeline) -> list[Outcome]
     """
     files, population = pipeline.archive.files, pipeline.classifier.manifest.population
     studies = [open_study(claim, files, population, _attributes_of(pipeline)) for claim in claims]
-    findings = find(studies, pipeline.classifier)
-    return [report(study, found, pipeline) for study, found in zip(studies, findings, strict=True)]
-
-
-def find(studies: Sequence[OpenedStudy], classifier: Classifier) -> list[list[Finding]]:
-    """Return the findings of each study's images, in their order."""
     inputs = [image.model_input for study in studies for image in study.images]
-    probabilities = iter(score(inputs, classifier))
-    return [
-        [
-            finding_of(
-                next(probabilities),
-                SopInstanceUid(str(image.source.SOPInstanceUID)),
-                image.statements,
-                classifier.manifest,
-            )
-            for image in study.images
-        ]
-        for study in studies
-    ]
+    scores = iter(score(inputs, pipeline.classifier))
+    found = [[find(image, next(scores), pipeline) for image in study.images] for study in studies]
+    return [report(study, images, pipeline) for study, images in zip(studies, found, strict=True)]
 
 
-def score(inputs: Sequence[torch.Tensor], classifier: Classifier) -> list[float]:
-    """Return the calibrated probability of each model input, (1, 224, 224)."""
-    scores: list[float] = []
+def score(inputs: Sequence[torch.Tensor], classifier: Classifier) -> Iterator[Score]:
+    """Yield the score of each model input, (1, 224, 224), in their order."""
     for start in range(0, len(inputs), MOST_IMAGES_AT_ONCE):
         batch = torch.stack(list(inputs[start : start + MOST_IMAGES_AT_ONCE]))
-        scores += [float(one) for one in classifier.probabilities(batch)]
-    return scores
+        scores = classifier.features_and_probabilities(batch)
+        for probability, features in zip(scores.probabilities, scores.features, strict=True):
+            yield Score(probability=float(probability), features=features)
 
 
-def report(study: OpenedStudy, findings: Sequence[Finding], pipeline: Pipeline) -> Outcome:
+def find(image: OpenedImage, score: Score, pipeline: Pipeline) -> FoundImage:
+    """Decide one image, and where its evidence lies unless there is none to show."""
+    finding = finding_of(
+        score.probability,
+        SopInstanceUid(str(image.source.SOPInstanceUID)),
+        image.statements,
+        pipeline.classifier.manifest,
+    )
+    if finding.presence is Presence.ABSENT or not pipeline.draws_heat_maps:
+        return FoundImage(image=image, finding=finding)
+    weights = pipeline.classifier.pneumonia_weights
+    return FoundImage(
+        image=image, finding=finding, activation=activation_map(score.features, weights)
+    )
+
+
+def report(study: OpenedStudy, found: Sequence[FoundImage], pipeline: Pipeline) -> Outcome:
     """Return the outcome of one study, its reports durable."""
     return outcome_of(
         study,
-        findings,
+        found,
         pipeline.archive.repository.current_result(study.claim.study_uid),
         ReportingRoom(files=pipeline.archive.files, author=pipeline.author),
         made_at=pipeline.clock(),

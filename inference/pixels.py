@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from pydicom import Dataset
 from pydicom.pixels.utils import pixel_array
+from scipy.special import expit
 
 from inference.errors import PixelsUnreadable, PixelsUnsupported
 
@@ -152,7 +153,7 @@ def _first(element_value: object) -> float | None:
 def window_function(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
     """Map a window onto [0, 1], PS3.3 C.11.2.1.2-3; an unknown function counts as LINEAR."""
     if function == "SIGMOID":
-        return np.asarray(1.0 / (1.0 + np.exp(-4.0 * (values - centre) / width)))
+        return np.asarray(expit(4.0 * (values - centre) / width))
     if function == "LINEAR_EXACT":
         return ((values - centre) / width + 0.5).clip(0.0, 1.0)
     if width == 1:  # equation C.11-2: black up to the middle, white above
@@ -170,15 +171,18 @@ def _read_table(item: Dataset, ds: Dataset) -> tuple[np.ndarray, int, int]:
     count = count or 65536
     if ds.PixelRepresentation and first > 32767:
         first -= 65536  # a signed value read as unsigned
-    raw = item.LUTData
-    if isinstance(raw, bytes):
-        order = "<" if ds.original_encoding[1] is not False else ">"
-        entries = np.frombuffer(raw, dtype=np.uint8 if len(raw) < 2 * count else f"{order}u2")
-    else:
-        entries = np.atleast_1d(np.asarray(raw))
+    entries = _entries(item, is_little_endian=ds.original_encoding[1] is not False)
+    if len(entries) < count:  # two entries of 8 bits in each word
+        entries = entries.astype("<u2").view(np.uint8)
     if len(entries) < count:
         raise ValueError("lookup table shorter than its descriptor says")
     return entries[:count].astype(np.float64), first, bits
+
+
+def _entries(item: Dataset, *, is_little_endian: bool) -> np.ndarray:
+    if isinstance(item.LUTData, bytes):
+        return np.frombuffer(item.LUTData, dtype="<u2" if is_little_endian else ">u2")
+    return np.atleast_1d(np.asarray(item.LUTData))
 
 
 def read_raster(data: bytes) -> np.ndarray:

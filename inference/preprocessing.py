@@ -24,6 +24,7 @@ HISTOGRAM_BINS = 256
 def to_model_input(image: np.ndarray) -> torch.Tensor:
     """Resize to the model's square and equalise the histogram.
 
+    The resize is MONAI's `Resize(mode="bilinear", anti_aliasing=True)`, computed faster.
     Equalisation makes the result independent of window, exposure and gamma, which differ between
     sites (and between the two halves of the training set) far more than between sick and well.
 
@@ -38,7 +39,10 @@ def to_model_input(image: np.ndarray) -> torch.Tensor:
     torch.Tensor
         float32, (1, 224, 224), in [0, 1].
     """
-    return _chain()(np.ascontiguousarray(image, dtype=np.float32)).contiguous()
+    from inference.resampling import resize_anti_aliased
+
+    square = resize_anti_aliased(np.asarray(image, dtype=np.float32), INPUT_SIZE)
+    return _chain()(square).contiguous()
 
 
 @cache
@@ -46,13 +50,11 @@ def _chain() -> Callable[[np.ndarray], torch.Tensor]:
     import torch
     from monai.transforms.compose import Compose
     from monai.transforms.intensity.array import HistogramNormalize
-    from monai.transforms.spatial.array import Resize
     from monai.transforms.utility.array import EnsureChannelFirst, EnsureType
 
     chain: Callable[[np.ndarray], torch.Tensor] = Compose(
         [
             EnsureChannelFirst(channel_dim="no_channel"),
-            Resize((INPUT_SIZE, INPUT_SIZE), mode="bilinear", anti_aliasing=True),
             HistogramNormalize(num_bins=HISTOGRAM_BINS, min=0, max=1, dtype=np.float32),
             EnsureType(dtype=torch.float32, track_meta=False),
         ]

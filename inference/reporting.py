@@ -1,9 +1,10 @@
 """From findings to an outcome whose reports are durable: builds, writes, records nothing yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from archive.files import FileStore, sha256_of
@@ -20,14 +21,26 @@ from archive.records import (
     StudyState,
 )
 from inference.eligibility import foremost
-from inference.opening import OpenedStudy
+from inference.explanation import draw
+from inference.opening import OpenedImage, OpenedStudy
 from inference.report.author import Author
 from inference.report.document import Placement, encode
 from inference.report.evidence import ObjectReference, reference_to
+from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
-from inference.report.structured_report import ReportedImage, ai_result
-from inference.report.words import refusal_in_words
+from inference.report.structured_report import ReportedImage, ai_result, summary
+from inference.report.words import DISCLAIMER, refusal_in_words, statement_in_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundImage:
+    """One scored image with what was found."""
+
+    image: OpenedImage
+    finding: Finding
+    activation: np.ndarray | None = None
+    """(rows, columns) of the network's grid, float32 in [0, 1]; None where nothing is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +53,7 @@ class ReportingRoom:
 
 def outcome_of(
     study: OpenedStudy,
-    findings: Sequence[Finding],
+    found: Sequence[FoundImage],
     previous: Result | None,
     room: ReportingRoom,
     *,
@@ -52,25 +65,52 @@ def outcome_of(
 
     Parameters
     ----------
-    findings
+    found
         One for each of the study's images, in their order; empty when none may be scored.
     previous
         The result that stands for the study until now.
     """
     placement = _placement(study, previous, made_at)
-    if not findings:
+    if not found:
         return _without_findings(study, previous, placement, room)
-    images = [
-        ReportedImage(source=image.source, finding=finding, statements=image.statements)
-        for image, finding in zip(study.images, findings, strict=True)
-    ]
+    drawn = [_draw(one, number, room, made_at) for number, one in enumerate(found, start=1)]
+    heat_maps = [one for one in drawn if one is not None]
+    images = [_reported(one, heat_map) for one, heat_map in zip(found, drawn, strict=True)]
+    placement = replace(placement, made=tuple(reference_to(one) for one in heat_maps))
     ds = ai_result(images, study.refused, placement, room.author)
     return Outcome(
         state=StudyState.REPORTED,
         model=room.author.model,
-        findings=tuple(findings),
+        findings=tuple(one.finding for one in found),
         image_refusals=_image_refusals(study.refused),
-        reports=(_write(ds, ReportKind.AI_RESULT, previous, room.files),),
+        reports=(
+            _write(ds, ReportKind.AI_RESULT, previous, room.files),
+            *(_write(one, ReportKind.HEAT_MAP, previous, room.files) for one in heat_maps),
+        ),
+    )
+
+
+def _draw(found: FoundImage, number: int, room: ReportingRoom, made_at: datetime) -> Dataset | None:
+    """Draw the heat map of one image, if there is any evidence to show."""
+    if found.activation is None:
+        return None
+    author, source = room.author, found.image.source
+    result = summary([_reported(found, None)], author.language)
+    limits = [
+        statement_in_words(one, author.population, author.language)
+        for one in found.image.statements
+    ]
+    caption = (result, DISCLAIMER[author.language], *limits)
+    drawn = draw(found.image.grey, found.activation, caption)
+    return heat_map_image(source, drawn, author, number=number, made_at=made_at)
+
+
+def _reported(found: FoundImage, heat_map: Dataset | None) -> ReportedImage:
+    return ReportedImage(
+        source=found.image.source,
+        finding=found.finding,
+        statements=found.image.statements,
+        heat_map=None if heat_map is None else reference_to(heat_map),
     )
 
 

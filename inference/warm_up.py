@@ -17,7 +17,7 @@ from inference.report.structured_report import ReportedImage, ai_result
 def warm_up(pipeline: Pipeline) -> None:
     """Score an empty image and build a report of nobody; neither leaves this function."""
     empty = to_model_input(np.linspace(0, 1, INPUT_SIZE * INPUT_SIZE).reshape(INPUT_SIZE, -1))
-    score([empty, torch.zeros_like(empty)], pipeline.classifier)
+    list(score([empty, torch.zeros_like(empty)], pipeline.classifier))
     source = Dataset()
     source.SOPClassUID = ComputedRadiographyImageStorage
     source.SOPInstanceUID = source.SeriesInstanceUID = source.StudyInstanceUID = "2.25.1"

@@ -39,13 +39,13 @@ Pneumonia is called from {m.decision_threshold:.4f} on. The probability refers t
 classes are equally frequent. Mirrored image averaged in: {mirrored}.
 
 ## Training
-From random weights: {stages}; {recipe.optimizer}, learning rate
+From random weights: {stages}{finish}; {recipe.optimizer}, learning rate
 {recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
 weights averaged with decay {recipe.ema_decay:g}. Validation images are also scored changed in
 brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
 
 ## Figures at the threshold above
-| split | images | AUC (95 % interval) | accuracy | sensitivity | specificity | precision | F1 | ECE |
+| split | images | AUC (95 % bounds) | accuracy | sensitivity | specificity | precision | F1 | ECE |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
@@ -145,6 +145,11 @@ def model_card(manifest: BundleManifest, recipe: Recipe) -> str:
         recipe=recipe,
         size=INPUT_SIZE,
         stages=", then ".join(f"{s.epochs} epochs at {s.size} px" for s in recipe.stages),
+        finish=(
+            f", then {recipe.finish.epochs} on nearly unchanged images without mixup"
+            if recipe.finish
+            else ""
+        ),
         labels=", ".join(manifest.labels),
         mirrored="yes" if manifest.averages_flip else "no",
         rows="\n".join(_row(figures) for figures in manifest.figures),

@@ -122,7 +122,7 @@ class _Trainer:
             (counts.sum() / (recipe.classes * counts)).to(device) if recipe.weighted_loss else None
         )
         self.steps_per_epoch = max(len(self.images) // recipe.batch_size, 1)
-        self.total_steps = self.steps_per_epoch * recipe.epochs
+        self.main_steps = self.steps_per_epoch * recipe.main_epochs
 
     def epoch(self, progress: Progress) -> EpochFigures:
         """Train one epoch and look at validation."""
@@ -136,7 +136,7 @@ class _Trainer:
             self._batches(seed), progress.epoch, self.steps_per_epoch
         ):
             fetched = time.perf_counter()
-            batch, targets, classes = self._draw(rows, size, generator)
+            batch, targets, classes = self._draw(rows, progress.epoch, generator)
             loading += time.perf_counter() - fetched
             loss, scores = self._step(progress, batch, targets)
             losses.append(loss)
@@ -164,16 +164,17 @@ class _Trainer:
             yield batch_rows, generator
 
     def _draw(
-        self, rows: torch.Tensor, size: int, generator: torch.Generator
+        self, rows: torch.Tensor, epoch: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        recipe = self.recipe
+        recipe, finish = self.recipe, self.recipe.finish_of(epoch)
+        limits = finish.augmentation if finish else recipe.augmentation
         batch = augment(
-            self.images[rows], size=size, limits=recipe.augmentation, generator=generator
+            self.images[rows], size=recipe.size_of(epoch), limits=limits, generator=generator
         )
         classes = self.classes[rows]
         targets = functional.one_hot(classes, recipe.classes).float()
         targets = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / recipe.classes
-        if recipe.mixup_alpha:
+        if recipe.mixup_alpha and not finish:
             batch, targets = _mixup(batch, targets, recipe.mixup_alpha, generator)
         return batch, targets, classes
 
@@ -193,19 +194,28 @@ class _Trainer:
         loss.backward()
         progress.optimizer.step()
         progress.step += 1
-        decay = min(self.recipe.ema_decay, (1 + progress.step) / (10 + progress.step))
+        finish = self.recipe.finish_of(progress.epoch)
+        longest = finish.ema_decay if finish else self.recipe.ema_decay
+        decay = min(longest, (1 + progress.step) / (10 + progress.step))
         _average(progress.averaged, progress.network, decay)
         return loss.detach(), scores.detach()
 
     def _learning_rate(self, step: int) -> float:
         recipe = self.recipe
-        warmup = recipe.warmup_fraction * self.total_steps
+        if recipe.finish and step >= self.main_steps:
+            steps = self.steps_per_epoch * recipe.finish.epochs
+            return recipe.finish.learning_rate * _cosine((step - self.main_steps) / steps)
+        warmup = recipe.warmup_fraction * self.main_steps
         if step < warmup:
             return recipe.learning_rate * (step + 1) / warmup
         if recipe.schedule == "constant":
             return recipe.learning_rate
-        done = min((step - warmup) / max(self.total_steps - warmup, 1), 1.0)
-        return recipe.learning_rate * (0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01)
+        return recipe.learning_rate * _cosine((step - warmup) / max(self.main_steps - warmup, 1))
+
+
+def _cosine(done: float) -> float:
+    """Fall from one to a hundredth along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0))) * 0.99 + 0.01
 
 
 def _outputs(classes: torch.Tensor, count: int) -> torch.Tensor:

@@ -116,4 +116,4 @@ def draw_limb() -> np.ndarray:
 
 def _rod(across: np.ndarray, centre: float, radius: np.ndarray | float) -> np.ndarray:
     """Relative thickness of a round rod seen from the side."""
-    return np.sqrt((1 - ((across - centre) / radius) ** 2).clip(0))
+    return np.asarray(np.sqrt((1 - ((across - centre) / radius) ** 2).clip(0)))

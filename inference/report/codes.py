@@ -113,3 +113,4 @@ REFUSALS = {
 
 # Header: CID 7005.
 PROCESSING_EQUIPMENT = _dcm("109102", "Processing Equipment")
+SOURCE_IMAGE = _dcm("121322", "Source image for image processing operation")  # CID 7202

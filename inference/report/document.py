@@ -81,12 +81,12 @@ def document(
     ds.CompletionFlag = "COMPLETE"
     ds.VerificationFlag = "UNVERIFIED"
     ds.PreliminaryFlag = "PRELIMINARY"
-    _add_times(ds, placement)
-    _add_equipment(ds, author)
+    add_times(ds, placement.source, placement.made_at)
+    add_equipment(ds, author)
     _add_references(ds, placement)
     for element in content:
         ds.add(element)
-    ds.file_meta = _file_meta(ds)
+    ds.file_meta = file_meta(ds)
     return ds
 
 
@@ -97,9 +97,9 @@ def encode(ds: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def _add_times(ds: Dataset, placement: Placement) -> None:
-    """Content time in the zone of the study's own times, since one offset rules all (C.12.1)."""
-    local = placement.made_at.astimezone(_study_zone(placement.source))
+def add_times(ds: Dataset, source: Dataset, made_at: datetime) -> None:
+    """Date our object in the zone of the study's own times: one offset rules all (C.12.1)."""
+    local = made_at.astimezone(_study_zone(source))
     ds.ContentDate = ds.InstanceCreationDate = ds.SeriesDate = local.strftime("%Y%m%d")
     ds.ContentTime = ds.InstanceCreationTime = ds.SeriesTime = local.strftime("%H%M%S")
     ds.TimezoneOffsetFromUTC = local.strftime("%z")[:5]
@@ -115,8 +115,8 @@ def _study_zone(source: Dataset) -> timezone | None:
     return timezone(sign * away) if away <= timedelta(hours=14) else None
 
 
-def _add_equipment(ds: Dataset, author: Author) -> None:
-    """Enhanced General Equipment (C.7.5.2) and Contributing Equipment (C.12.1)."""
+def add_equipment(ds: Dataset, author: Author) -> None:
+    """Name the device: Enhanced General (C.7.5.2) and Contributing Equipment (C.12.1)."""
     for item in (ds, contributor := Dataset()):
         item.Manufacturer = MANUFACTURER
         item.ManufacturerModelName = author.model.name[:LONGEST_LO]
@@ -132,7 +132,7 @@ def _add_equipment(ds: Dataset, author: Author) -> None:
 
 
 def _add_references(ds: Dataset, placement: Placement) -> None:
-    """SR Document General (C.17.2): evidence, order, procedure, predecessor."""
+    """Refer as SR Document General does (C.17.2): evidence, order, procedure, predecessor."""
     ds.CurrentRequestedProcedureEvidenceSequence = hierarchy([*placement.received, *placement.made])
     ds.ReferencedRequestSequence = [request(placement.source)]
     ds.PerformedProcedureCodeSequence = [codes.PLAIN_CHEST_RADIOGRAPHY]
@@ -141,7 +141,8 @@ def _add_references(ds: Dataset, placement: Placement) -> None:
         ds.PredecessorDocumentsSequence = hierarchy([placement.predecessor])
 
 
-def _file_meta(ds: Dataset) -> FileMetaDataset:
+def file_meta(ds: Dataset) -> FileMetaDataset:
+    """Make the file meta of an object of ours (PS3.10 7.1)."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID

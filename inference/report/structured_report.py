@@ -68,7 +68,8 @@ def ai_result(
         ),
     )
     analysed = [f"analysed {reported.finding.sop_instance_uid}" for reported in images]
-    return document(tree, placement, author, kind=Kind.AI_RESULT, variant=analysed)
+    drawn = [f"drawn {reference.key.sop_instance_uid}" for reference in placement.made]
+    return document(tree, placement, author, kind=Kind.AI_RESULT, variant=[*analysed, *drawn])
 
 
 def presence_of_study(images: Sequence[ReportedImage]) -> Presence:

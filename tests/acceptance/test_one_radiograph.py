@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
-from training.dicomize import Subject, dicomize
 
 from archive.records import DeliveryState, Presence, Refusal, StudyState, StudyUid
 from tests.orthanc import Orthanc
 from tests.processes import wait_until
 from tests.serving import Site
 from tests.validators import dciodvfy, dsrdump, pixelmed
+from training.dicomize import Subject, dicomize
 
 NUMBER_OF_IMAGES = 50
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"

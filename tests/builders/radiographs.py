@@ -1,122 +1,166 @@
-"""Synthetic radiographs with every kind of grey scale; asymmetric, with a marker in one corner."""
+"""Synthetic chest radiographs as DICOM objects: asymmetric, rows and columns differ.
+
+A drawn thorax: two dark lungs on a bright body, a heart to the image's right, a marker in the upper
+left corner; a flip, a transpose or a lost inversion changes it visibly.
+"""
 
 import io
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydicom import Dataset, FileDataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
-ROWS, COLUMNS = 96, 72
-COMPUTED_RADIOGRAPHY = UID("1.2.840.10008.5.1.4.1.1.1")
-
-
-def ramp(bits: int = 12, *, is_signed: bool = False) -> np.ndarray:
-    """Stored values that pass through the whole range, (96, 72); the top left corner is highest."""
-    low = -(1 << (bits - 1)) if is_signed else 0
-    values = np.linspace(low, low + (1 << bits) - 1, ROWS * COLUMNS).round().astype(np.int32)
-    image = values.reshape(ROWS, COLUMNS)
-    image[:8, :8] = low + (1 << bits) - 1
-    return image
+ROWS, COLUMNS = 300, 240
+BITS_STORED = 12
+WHITE = (1 << BITS_STORED) - 1
 
 
-def a_radiograph(
-    pixels: np.ndarray | None = None,
-    *,
-    bits: int = 12,
-    is_signed: bool = False,
-    study_uid: str = "",
-    sop_instance_uid: str = "",
-    **elements: object,
-) -> FileDataset:
-    """A CR object around stored values; further elements by keyword."""
-    stored = ramp(bits, is_signed=is_signed) if pixels is None else pixels
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = COMPUTED_RADIOGRAPHY
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    ds.SOPClassUID = COMPUTED_RADIOGRAPHY
-    ds.SOPInstanceUID = UID(sop_instance_uid) if sop_instance_uid else generate_uid()
-    meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    ds.StudyInstanceUID = UID(study_uid) if study_uid else generate_uid()
-    ds.SeriesInstanceUID = UID(f"{study_uid}.1") if study_uid else generate_uid()
-    ds.Modality, ds.PatientName, ds.PatientID = "CR", "Doe^Jane", "P1"
-    ds.PhotometricInterpretation, ds.SamplesPerPixel = "MONOCHROME2", 1
-    ds.Rows, ds.Columns = stored.shape
-    allocated = 8 if bits <= 8 else 16
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = allocated, bits, bits - 1
-    ds.PixelRepresentation = int(is_signed)
-    kind = {(8, False): "u1", (8, True): "i1", (16, False): "<u2", (16, True): "<i2"}
-    ds.PixelData = stored.astype(kind[allocated, is_signed]).tobytes()
-    ds["PixelData"].VR = "OB" if allocated == 8 else "OW"
-    for keyword, value in elements.items():
-        setattr(ds, keyword, value)
+def drawn_chest(rows: int = ROWS, columns: int = COLUMNS) -> np.ndarray:
+    """Phantom, (rows, columns), uint16, 12 bits, black is 0."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    y, x = y / rows, x / columns
+    body = 0.75 * np.exp(-(((x - 0.5) / 0.48) ** 8)) * (0.6 + 0.4 * y)
+    for centre, width in ((0.28, 0.17), (0.72, 0.14)):
+        lung = ((x - centre) / width) ** 2 + ((y - 0.47) / 0.33) ** 2 < 1
+        body = np.where(lung, body * (0.35 + 0.2 * y), body)
+    heart = ((x - 0.57) / 0.15) ** 2 + ((y - 0.62) / 0.16) ** 2 < 1
+    body = np.where(heart, 0.8, body)
+    body[: rows // 12, : columns // 8] = 0.98
+    return np.round(body * WHITE).astype(np.uint16)
+
+
+def radiograph(kind: str = "CR", pixels: np.ndarray | None = None, **changes: Any) -> Dataset:
+    """A valid chest radiograph of a three-year-old, AP.
+
+    Parameters
+    ----------
+    kind
+        CR, DX or SC.
+    pixels
+        (rows, columns), uint16, 12 bits; the drawn chest where absent.
+    changes
+        Elements to set by keyword; None deletes one.
+    """
+    ds = _header()
+    _KINDS[kind](ds)
+    _add_pixels(ds, drawn_chest() if pixels is None else pixels)
+    for keyword, value in changes.items():
+        if value is None:
+            if keyword in ds:
+                delattr(ds, keyword)
+        else:
+            setattr(ds, keyword, value)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID", "")
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     return ds
 
 
-def encoded(ds: FileDataset) -> bytes:
+def file_bytes(ds: Dataset) -> bytes:
     """The object as a DICOM file."""
     buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
+    dcmwrite(buffer, ds, enforce_file_format=True)
     return buffer.getvalue()
 
 
-def a_table(bits: int, *, first: int = 0, count: int = 4096, is_in_words: bool = True) -> Sequence:
-    """A LUT Sequence of one item: a square curve, so that no straight line passes for it.
-
-    Entries of 8 bits stand in bytes, or, as some systems write them, in words (PS3.3 C.11.1.1.1).
-    """
+def coded(value: str, scheme: str, meaning: str) -> Dataset:
+    """One coded concept."""
     item = Dataset()
-    entries = ((np.arange(count) / (count - 1)) ** 2 * ((1 << bits) - 1)).round().astype(np.uint16)
-    item.LUTDescriptor = [count, first, bits]
-    item["LUTDescriptor"].VR = "SS" if first < 0 else "US"
-    item.LUTData = (entries if is_in_words else entries.astype(np.uint8)).tobytes()
-    item["LUTData"].VR = "OW"
-    item.LUTExplanation = "NORMAL"
-    return Sequence([item])
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
 
 
-# Every kind of grey scale that a chest radiograph may come with.
-GREY_SCALES: dict[str, Callable[[], FileDataset]] = {
-    "linear window": lambda: a_radiograph(WindowCenter=1800, WindowWidth=2600),
-    "linear exact window": lambda: a_radiograph(
-        WindowCenter=1800, WindowWidth=2600, VOILUTFunction="LINEAR_EXACT"
-    ),
-    "sigmoid window": lambda: a_radiograph(
-        WindowCenter=1800, WindowWidth=1500, VOILUTFunction="SIGMOID"
-    ),
-    "table of 12 bits": lambda: a_radiograph(VOILUTSequence=a_table(12)),
-    "table of 8 bits": lambda: a_radiograph(VOILUTSequence=a_table(8, is_in_words=False)),
-    "table of 8 bits in words": lambda: a_radiograph(VOILUTSequence=a_table(8)),
-    "modality table": lambda: a_radiograph(
-        ModalityLUTSequence=a_table(16), WindowCenter=20000, WindowWidth=40000
-    ),
-    "table and window": lambda: a_radiograph(
-        VOILUTSequence=a_table(12), WindowCenter=1000, WindowWidth=500
-    ),
-    "several windows": lambda: a_radiograph(
-        WindowCenter=[1800, 900],
-        WindowWidth=[2600, 700],
-        WindowCenterWidthExplanation=["NORMAL", "HARDER"],
-    ),
-    "rescale": lambda: a_radiograph(
-        RescaleSlope="1.5", RescaleIntercept="-1024", WindowCenter=1800, WindowWidth=3000
-    ),
-    "inverted": lambda: a_radiograph(
-        PhotometricInterpretation="MONOCHROME1", WindowCenter=1800, WindowWidth=2600
-    ),
-    "inverse presentation": lambda: a_radiograph(
-        PhotometricInterpretation="MONOCHROME1",
-        PresentationLUTShape="INVERSE",
-        WindowCenter=1800,
-        WindowWidth=2600,
-    ),
-    "padding": lambda: a_radiograph(PixelPaddingValue=4095, WindowCenter=1800, WindowWidth=2600),
-    "signed": lambda: a_radiograph(is_signed=True, WindowCenter=100, WindowWidth=2600),
-    "signed table": lambda: a_radiograph(is_signed=True, VOILUTSequence=a_table(12, first=-2048)),
-    "eight bits": lambda: a_radiograph(bits=8, WindowCenter=120, WindowWidth=180),
-    "sixteen bits": lambda: a_radiograph(bits=16, WindowCenter=30000, WindowWidth=50000),
-    "no window": a_radiograph,
-}
+def _header() -> Dataset:
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    ds.SOPInstanceUID = generate_uid()
+    ds.StudyInstanceUID = generate_uid()
+    ds.SeriesInstanceUID = generate_uid()
+    ds.StudyDate = "20240131"
+    ds.StudyTime = "101500"
+    ds.AccessionNumber = "ACC0042"
+    ds.ReferringPhysicianName = "Doe^Jane"
+    ds.PatientName = "Núñez^Zoë"
+    ds.PatientID = "HILUM-7"
+    ds.PatientBirthDate = "20201225"
+    ds.PatientSex = "F"
+    ds.StudyID = "S1"
+    ds.SeriesNumber = 1
+    ds.InstanceNumber = 1
+    ds.Manufacturer = "Phantom"
+    return ds
+
+
+def _cr(ds: Dataset) -> None:
+    ds.SOPClassUID = ComputedRadiographyImageStorage
+    ds.Modality = "CR"
+    ds.BodyPartExamined = "CHEST"
+    ds.ViewPosition = "AP"
+    ds.PatientOrientation = ["L", "F"]
+    ds.ImagerPixelSpacing = [0.2, 0.1]
+
+
+def _dx(ds: Dataset) -> None:
+    ds.SOPClassUID = DigitalXRayImageStorageForPresentation
+    ds.Modality = "DX"
+    ds.PresentationIntentType = "FOR PRESENTATION"
+    ds.ImageType = ["DERIVED", "PRIMARY", ""]
+    ds.ImageLaterality = "U"
+    ds.AnatomicRegionSequence = [coded("816094009", "SCT", "Chest")]
+    ds.PatientOrientation = ["L", "F"]
+    ds.ImagerPixelSpacing = [0.2, 0.1]
+    ds.DetectorType = "DIRECT"
+    ds.PositionerType = "NONE"
+    ds.PixelIntensityRelationship = "LOG"
+    ds.PixelIntensityRelationshipSign = -1
+    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
+    ds.PresentationLUTShape = "IDENTITY"
+    ds.LossyImageCompression = "00"
+    ds.BurnedInAnnotation = "NO"
+    ds.WindowCenter, ds.WindowWidth = WHITE // 2, WHITE + 1
+    ds.AcquisitionContextSequence = []
+    ds.ViewCodeSequence = [coded("399348003", "SCT", "antero-posterior")]
+    ds.ViewCodeSequence[0].ViewModifierCodeSequence = []
+
+
+def _sc(ds: Dataset) -> None:
+    ds.SOPClassUID = SecondaryCaptureImageStorage
+    ds.Modality = "OT"
+    ds.ConversionType = "WSD"
+    ds.BodyPartExamined = "CHEST"
+    ds.PatientOrientation = []
+    ds.ImageType = ["DERIVED", "SECONDARY"]
+
+
+_KINDS = {"CR": _cr, "DX": _dx, "SC": _sc}
+
+
+def _add_pixels(ds: Dataset, pixels: np.ndarray) -> None:
+    ds.Rows, ds.Columns = pixels.shape
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, BITS_STORED, BITS_STORED - 1
+    ds.PixelRepresentation = 0
+    ds.PixelData = pixels.astype("<u2").tobytes()
+
+
+def a_chest_file(path: Path, *, seed: int = 1) -> tuple[Path, str]:
+    """Write a chest radiograph of its own study; returns the file and its study's UID."""
+    study = f"{generate_uid(entropy_srcs=[str(path), str(seed)])}"
+    ds = radiograph(
+        StudyInstanceUID=study,
+        SeriesInstanceUID=f"{generate_uid(entropy_srcs=[study, 'series'])}",
+        SOPInstanceUID=f"{generate_uid(entropy_srcs=[study, 'instance'])}",
+    )
+    path.write_bytes(file_bytes(ds))
+    return path, study

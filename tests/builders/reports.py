@@ -1,20 +1,25 @@
 """Reports as the pipeline would build them, one call each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from archive.records import Finding, Presence, Refusal, SopInstanceUid, StudyState
+from inference.explanation import HeatMap, draw
 from inference.report.author import Author, author_of
 from inference.report.document import Placement
 from inference.report.evidence import ObjectReference, reference_to
+from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
 from inference.report.structured_report import ReportedImage, ai_result
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.bundles import a_manifest
+from tests.builders.radiographs import drawn_chest
 
 MADE_AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 PROBABILITIES = {Presence.PRESENT: 0.87, Presence.ABSENT: 0.12, Presence.UNDETERMINED: 0.5}
@@ -53,16 +58,18 @@ def an_ai_result(
     statements: Sequence[Statement] = (),
     author: Author | None = None,
     predecessor: ObjectReference | None = None,
-    heat_map: ObjectReference | None = None,
+    heat_map: Dataset | None = None,
 ) -> Dataset:
     """The AI result of a study with one image."""
     image = ReportedImage(
         source=source,
         finding=a_finding(source, presence, probability=probability),
         statements=tuple(statements),
-        heat_map=heat_map,
+        heat_map=None if heat_map is None else reference_to(heat_map),
     )
     placement = a_placement(source, predecessor=predecessor)
+    if image.heat_map is not None:
+        placement = replace(placement, made=(image.heat_map,))
     return ai_result([image], [], placement, author or an_author())
 
 
@@ -79,3 +86,12 @@ def a_refusal(
     refused = RefusedImage(source=source, refusal=refusal, detail=detail)
     placement = a_placement(source, predecessor=predecessor)
     return not_analysed([refused], refused, placement, author or an_author(), state=state)
+
+
+def a_heat_map(source: Dataset, drawn: HeatMap | None = None) -> Dataset:
+    """The heat map of an image, hot in its upper right."""
+    if drawn is None:
+        activation = np.zeros((7, 7), dtype=np.float32)
+        activation[1, 5] = 1.0
+        drawn = draw((drawn_chest() >> 4).astype(np.uint8), activation, ("AI: not for diagnosis",))
+    return heat_map_image(source, drawn, an_author(), number=1, made_at=MADE_AT)

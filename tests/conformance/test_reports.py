@@ -15,10 +15,10 @@ from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.dirty_headers import DIRT
 from tests.builders.radiographs import file_bytes, radiograph
-from tests.builders.reports import a_refusal, an_ai_result, an_author
+from tests.builders.reports import a_heat_map, a_refusal, an_ai_result, an_author
 from tests.builders.studies import as_dataset
 from tests.unit.inference.report.tree import named
-from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, pixelmed
+from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, one_of_every_shape, pixelmed
 
 STATEMENTS = tuple(Statement)
 BROKEN = "with a wrong relation"
@@ -31,6 +31,7 @@ def _reports() -> dict[str, Dataset]:
         first = reference_to(an_ai_result(source))
         for presence in Presence:
             made[f"{kind} {presence}"] = an_ai_result(source, presence, statements=STATEMENTS)
+        made[f"{kind} with heat map"] = an_ai_result(source, heat_map=a_heat_map(source))
         made[f"{kind} superseding"] = an_ai_result(
             radiograph(kind), Presence.PRESENT, predecessor=first
         )
@@ -72,24 +73,7 @@ def _with_a_wrong_relation() -> Dataset:
     return report
 
 
-def _shape(item: Dataset) -> str:
-    """Everything that a template checks of an item and of what is below it."""
-    own = [
-        item.get("RelationshipType", ""),
-        item.ValueType,
-        _code(item, "ConceptNameCodeSequence"),
-        _code(item, "ConceptCodeSequence"),
-    ]
-    below = [_shape(child) for child in item.get("ContentSequence", [])]
-    return f"{own}({', '.join(below)})"
-
-
-def _code(item: Dataset, keyword: str) -> str:
-    return str(item[keyword].value[0].CodeValue) if keyword in item else ""
-
-
-# PixelMed looks at the tree alone and takes seconds for each: one report of every shape.
-OF_EVERY_SHAPE = {_shape(report): name for name, report in reversed(REPORTS.items())}.values()
+OF_EVERY_SHAPE = one_of_every_shape(REPORTS)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +89,14 @@ def test_dicom3tools_has_nothing_to_complain_of(files: dict[str, Path], name: st
     assert complaints == []
 
 
+@pytest.mark.peer("dicom3tools")
+@pytest.mark.parametrize("kind", ["CR", "DX", "SC"])
+def test_dicom3tools_has_nothing_to_complain_of_a_heat_map(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "heat_map.dcm"
+    path.write_bytes(encode(a_heat_map(radiograph(kind))))
+    assert dciodvfy(path) == []
+
+
 @pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize("name", REPORTS)
 def test_dcmtk_has_nothing_to_complain_of(files: dict[str, Path], name: str) -> None:
@@ -112,6 +104,7 @@ def test_dcmtk_has_nothing_to_complain_of(files: dict[str, Path], name: str) -> 
 
 
 @pytest.mark.peer("pixelmed")
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", OF_EVERY_SHAPE)
 def test_pixelmed_has_nothing_to_complain_of(
     files: dict[str, Path], pixelmed_complaints: dict[Path, list[str]], name: str
@@ -137,6 +130,7 @@ def test_the_validators_do_bite(tmp_path: Path) -> None:
 
 
 @pytest.mark.peer("pixelmed")
+@pytest.mark.timeout(900)
 def test_pixelmed_bites_where_the_template_is_broken(
     files: dict[str, Path], pixelmed_complaints: dict[Path, list[str]]
 ) -> None:

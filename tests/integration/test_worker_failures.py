@@ -11,7 +11,7 @@ import torch
 from structlog.testing import capture_logs
 
 from archive.database import Archive
-from archive.records import Refusal, StudyState, StudyUid
+from archive.records import Refusal, ReportKind, StudyState, StudyUid
 from config.settings import load_settings
 from inference.model import Classifier
 from inference.pipeline import Pipeline, analyse
@@ -67,6 +67,19 @@ def test_several_studies_share_one_forward_pass_and_keep_their_scores(archive: A
     assert [one.findings[0].probability for one in outcomes] == [0.1, 0.6, 0.9]
     uids = [one.findings[0].sop_instance_uid for one in outcomes]
     assert uids == [one.instances[0].key.sop_instance_uid for one in claims]
+
+
+def test_only_what_is_not_negative_gets_a_heat_map(archive: Archive) -> None:
+    receive(archive, radiograph())
+    receive(archive, radiograph())
+    claims = claim_everything(archive)
+    bench = a_bench(archive, a_classifier(0.9, 0.1))
+    positive, negative = analyse(claims, bench.pipeline)
+    assert [one.kind for one in positive.reports] == [ReportKind.AI_RESULT, ReportKind.HEAT_MAP]
+    assert [one.kind for one in negative.reports] == [ReportKind.AI_RESULT]
+    report, heat_map = (as_dataset(archive.files.read(one.file_key)) for one in positive.reports)
+    assert heat_map.SOPInstanceUID in str(report.ContentSequence)
+    assert heat_map.Rows > 300
 
 
 def test_a_batch_that_fails_as_a_whole_is_tried_study_by_study(archive: Archive) -> None:

@@ -11,7 +11,7 @@ from api.images.grey_scale import PresetKind
 from api.images.shelf import ImageShelf
 from api.images.shown import fit_level, packed, show
 from inference.pixels import read_pixels
-from tests.builders.radiographs import COLUMNS, GREY_SCALES, ROWS, a_radiograph, encoded
+from tests.builders.grey_scales import COLUMNS, GREY_SCALES, ROWS, a_radiograph, encoded
 
 HALF_A_STEP = 0.5 / 255 + 1e-6
 

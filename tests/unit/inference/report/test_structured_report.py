@@ -10,7 +10,7 @@ from inference.report.structured_report import ReportedImage, ai_result, percent
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.radiographs import radiograph
-from tests.builders.reports import a_finding, a_placement, an_ai_result, an_author
+from tests.builders.reports import a_finding, a_heat_map, a_placement, an_ai_result, an_author
 from tests.builders.studies import as_dataset
 from tests.unit.inference.report.tree import (
     code_of,
@@ -216,10 +216,12 @@ def test_a_replacing_report_names_its_predecessor() -> None:
 
 
 def test_the_heat_map_is_referenced_as_visual_explanation_and_evidence() -> None:
-    source, heat_map = radiograph(), radiograph("SC")
-    report = an_ai_result(source, heat_map=reference_to(heat_map))
+    source = radiograph()
+    heat_map = a_heat_map(source)
+    report = an_ai_result(source, heat_map=heat_map)
     (item,) = named(report, "Visual explanation")
     assert referenced(item) == heat_map.SOPInstanceUID
+    assert heat_map.SOPInstanceUID in str(report.CurrentRequestedProcedureEvidenceSequence)
 
 
 def test_the_received_header_is_not_changed() -> None:

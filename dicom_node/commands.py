@@ -1,0 +1,61 @@
+"""The `hilum echo` and `hilum send` commands: test tools for administrators."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.command_line import ConfigOption, SecretsOption, fail, site_settings
+from dicom_node.echo import echo_peer
+from dicom_node.errors import DicomNodeError
+from dicom_node.send import send_files
+
+
+def echo(
+    peer: Annotated[str, typer.Argument(help="A destination's name, or HOST:PORT.")],
+    called: Annotated[str, typer.Option(help="Called AE title, for HOST:PORT.")] = "ANY-SCP",
+    config: ConfigOption = None,
+    secrets: SecretsOption = None,
+) -> None:
+    """Ask a peer whether it is there (C-ECHO)."""
+    settings = site_settings(config, secrets)
+    known = next((one for one in settings.destinations if one.name == peer), None)
+    host, port = (known.host, known.port) if known else _host_and_port(peer)
+    try:
+        seconds = echo_peer(
+            host,
+            port,
+            called_ae_title=known.ae_title if known else called,
+            calling_ae_title=settings.node.ae_title,
+        )
+    except DicomNodeError as error:
+        fail(f"{peer}: {error}")
+    typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")
+
+
+def send(
+    peer: Annotated[str, typer.Argument(help="HOST:PORT")],
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders with DICOM objects.")],
+    called: Annotated[str, typer.Option(help="Called AE title.")] = "HILUM",
+    calling: Annotated[str, typer.Option(help="Calling AE title.")] = "STORESCU",
+) -> None:
+    """Send DICOM files (C-STORE); ends with 0 only if the peer took every one."""
+    host, port = _host_and_port(peer)
+    refused = 0
+    try:
+        for answer in send_files(
+            host, port, paths, called_ae_title=called, calling_ae_title=calling
+        ):
+            typer.echo(f"{answer.path}: {answer.words}")
+            refused += not answer.is_stored
+    except DicomNodeError as error:
+        fail(f"{peer}: {error}")
+    if refused:
+        fail(f"{peer}: {refused} not stored")
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit():
+        fail(f"{text}: neither a destination of the settings nor HOST:PORT")
+    return host, int(port)

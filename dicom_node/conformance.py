@@ -1,0 +1,217 @@
+"""The DICOM conformance statement, written from what the code does (PS3.2).
+
+``python -m dicom_node.conformance docs/conformance.md`` writes it; a test fails when the file in
+the repository is not what the code says today.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydicom.uid import UID
+from pynetdicom import ALL_TRANSFER_SYNTAXES
+
+from config.settings import Settings, load_settings
+from dicom_node import intake, listener, sender, statuses
+from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.statuses import DeliveryVerdict, StoreStatus
+
+_ANSWERS = {
+    StoreStatus.SUCCESS: "the bytes and their record are durable, or were before (a repeat)",
+    StoreStatus.PROCESSING_FAILURE: "the archive does not answer; nothing kept; repeat later",
+    StoreStatus.DUPLICATE_INSTANCE: "the UID stands for another object; kept apart, not analysed",
+    StoreStatus.INVALID_INSTANCE_UID: "a UID against PS3.5 9.1; nothing kept",
+    StoreStatus.CLASS_NOT_SUPPORTED: "not a SOP class of section 2; nothing kept",
+    StoreStatus.OUT_OF_RESOURCES: "no room; nothing kept; repeat later",
+    StoreStatus.DATA_SET_MISMATCH: "SOP class or instance differ from the request; nothing kept",
+    StoreStatus.CANNOT_UNDERSTAND: "not a data set, or study or series missing; nothing kept",
+}
+_REJECTIONS = (
+    statuses.CALLED_AE_UNKNOWN,
+    statuses.CALLING_AE_UNKNOWN,
+    statuses.TOO_MANY_ASSOCIATIONS,
+    statuses.STOPPING,
+    statuses.UNDECIDED,
+)
+_VERDICTS = {
+    DeliveryVerdict.DELIVERED: "delivered",
+    DeliveryVerdict.DELIVERED_WITH_WARNING: "delivered; the code is kept and shown",
+    DeliveryVerdict.PEER_IS_FULL: "not delivered; tried again, nothing else is sent until then",
+    DeliveryVerdict.TRY_AGAIN: "not delivered; tried again",
+    DeliveryVerdict.REFUSED: "not delivered; given up, shown, and sent again on demand",
+}
+
+
+def statement(settings: Settings) -> str:
+    """Return the statement as Markdown; `settings` are the ones that ship."""
+    parts = (
+        _overview(),
+        _associations(settings),
+        _reception(settings),
+        _delivery(settings),
+        _transfer_syntaxes(),
+        _limits(),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _overview() -> str:
+    rows = [("Verification", "SCU and SCP"), ("Storage", "SCP for images, SCU for our results")]
+    return "\n".join(
+        [
+            "# DICOM conformance statement",
+            "",
+            "Written from the code by `python -m dicom_node.conformance docs/conformance.md`; do "
+            "not edit.",
+            "",
+            "Hilum takes projection radiographs, analyses them, and sends structured reports into "
+            "the same study. Received objects are never altered.",
+            "",
+            *_table(("Service class", "Role"), rows),
+            "",
+            f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name "
+            f"`{IMPLEMENTATION_VERSION_NAME}`. Application context `1.2.840.10008.3.1.1.1`. "
+            "Asynchronous operations, extended negotiation and user identity are not used.",
+        ]
+    )
+
+
+def _associations(settings: Settings) -> str:
+    node = settings.node
+    rejected = [(f"{one.result} / {one.source} / {one.reason}", one.words) for one in _REJECTIONS]
+    return "\n".join(
+        [
+            "## 1. Associations that are accepted",
+            "",
+            "An association is accepted when it calls a title of this node and comes from a peer "
+            "of the settings: AE title and address (or network) both match. "
+            "`node.accept_unknown_peers` lifts the second rule.",
+            "",
+            *_table(("Result / source / reason", "Rejected because"), rejected),
+            "",
+            *_table(
+                ("Limit", "As shipped"),
+                [
+                    ("associations at once", str(node.maximum_associations)),
+                    ("PDU length announced", f"{node.maximum_pdu_bytes} bytes"),
+                    ("silence within an association", f"{node.network_timeout_seconds:g} s"),
+                    (
+                        "wait for an association request (ARTIM)",
+                        f"{listener.artim_seconds(node):g} s",
+                    ),
+                    ("finishing what is received at a stop", f"{listener.STOP_SECONDS:g} s"),
+                ],
+            ),
+        ]
+    )
+
+
+def _reception(settings: Settings) -> str:
+    contexts = [
+        (UID(context.abstract_syntax or "").name, f"`{context.abstract_syntax}`", syntaxes)
+        for context in listener.supported_contexts()
+        for syntaxes in [_named(context.transfer_syntax)]
+    ]
+    answers = [(f"0x{status:04X}", words) for status, words in _ANSWERS.items()]
+    return "\n".join(
+        [
+            "## 2. Presentation contexts accepted (SCP)",
+            "",
+            *_table(("SOP class", "UID", "Transfer syntaxes"), contexts),
+            "",
+            "Of the transfer syntaxes in one context the first that the requestor names is "
+            "accepted. The data set is kept byte for byte as it came, behind a file meta "
+            "information of our own; Storage level 2 (PS3.4 B.4.1).",
+            "",
+            *_table(("Status of C-STORE", "Meaning"), answers),
+            "",
+            "Error Comment (0000,0902) names the reason and no value of the object. A study is "
+            "analysed once the associations that brought it are gone and nothing came for "
+            f"{settings.node.quiet_period_seconds:g} s, at the latest "
+            f"{settings.node.study_cap_seconds:g} s after its first image; later images lead to a "
+            "result that replaces the earlier. Study priority is taken from Requested Procedure "
+            "Priority (0040,1003), also in Request Attributes Sequence (0040,0275), and from Study "
+            "Priority ID (0032,000C).",
+        ]
+    )
+
+
+def _delivery(settings: Settings) -> str:
+    delivery = settings.delivery
+    classes = [
+        (uid.name, f"`{uid}`", ", ".join(one.name for one in sender.FALLBACKS.get(uid, ())) or "-")
+        for uid in sender.OFFERED_SOP_CLASSES
+    ]
+    verdicts = [(_ranges(verdict), words) for verdict, words in _VERDICTS.items()]
+    return "\n".join(
+        [
+            "## 3. Presentation contexts proposed (SCU)",
+            "",
+            "Each in Explicit VR Little Endian and Implicit VR Little Endian, one transfer syntax "
+            "per context.",
+            "",
+            *_table(("SOP class", "UID", "Sent instead where it is not accepted"), classes),
+            "",
+            *_table(("Answer to our C-STORE", "Taken as"), verdicts),
+            "",
+            f"Attempts are repeated after {delivery.first_retry_seconds:g} s, doubling up to "
+            f"{delivery.longest_retry_seconds:g} s, and given up "
+            f"{delivery.give_up_after_seconds / 3600:g} h after the report was made. Reports of "
+            "one study keep their order. A destination that does not answer is asked with one "
+            "report at a time and does not delay others. An association is kept open for further "
+            f"reports. Time-out for connection, association and answer: "
+            f"{delivery.timeout_seconds:g} s (connection at most "
+            f"{sender.LONGEST_CONNECT_SECONDS:g} s).",
+        ]
+    )
+
+
+def _transfer_syntaxes() -> str:
+    rows = [(UID(uid).name, f"`{uid}`") for uid in ALL_TRANSFER_SYNTAXES]
+    return "\n".join(
+        ["## 4. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
+    )
+
+
+def _limits() -> str:
+    return "\n".join(
+        [
+            "## 5. What is not offered",
+            "",
+            "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
+            "MPPS, TLS and media. No extended, specialised or private SOP class is used; "
+            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
+        ]
+    )
+
+
+def _named(syntaxes: Iterable[str]) -> str:
+    found = list(syntaxes)
+    if found == list(ALL_TRANSFER_SYNTAXES):
+        return "all of section 4"
+    return ", ".join(UID(uid).name for uid in found)
+
+
+def _ranges(verdict: DeliveryVerdict) -> str:
+    """Name the codes that have a verdict, neighbours as a range."""
+    if verdict is DeliveryVerdict.TRY_AGAIN:
+        return "every other"
+    codes = [code for code in range(0x10000) if statuses.delivery_verdict(code) is verdict]
+    found: list[list[int]] = []
+    for code in codes:
+        if found and code == found[-1][1] + 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return ", ".join(
+        f"0x{low:04X}" if low == high else f"0x{low:04X} to 0x{high:04X}" for low, high in found
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(statement(load_settings()), encoding="utf-8")

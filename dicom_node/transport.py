@@ -1,0 +1,168 @@
+"""Sockets of associations: tuned, bounded in time and PDU length, and waited on, not polled.
+
+pynetdicom reads a socket in pieces of 4 KiB, waits for ever for the rest of a PDU, believes any
+PDU length, and looks for something to do a thousand times a second, for every association and
+twice. Here a read takes what there is, and whoever has nothing to do sleeps until data come or
+something is put into one of its queues.
+"""
+
+import contextlib
+import queue
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pynetdicom.association import Association
+from pynetdicom.transport import AssociationSocket
+
+# PDUs other than P-DATA have no negotiated limit; an A-ASSOCIATE-RQ with 128 contexts and every
+# transfer syntax in each stays far below this.
+LONGEST_OTHER_PDU_BYTES = 1 << 20
+# The length field of a P-DATA-TF PDU counts the headers of its values, the announced maximum
+# does too (PS3.8 D.1), but some senders announce and count without (6 bytes per value).
+_PDU_SLACK_BYTES = 64
+# How long to sleep without a reason to wake: bounds how late timers and a stop are noticed.
+PATIENCE_SECONDS = 0.05
+_NOT_CONNECTED_SECONDS = 0.001
+
+
+def tune_socket(connection: socket.socket, *, timeout_seconds: float) -> None:
+    """Send small PDUs at once, notice dead peers, and wait for nothing for ever."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.settimeout(timeout_seconds)
+
+
+def tune_association(association: Association, *, timeout_seconds: float) -> None:
+    """Tune the connection of an association that is open."""
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def drop_connection(association: Association) -> None:
+    """End a connection on which no association stands; its thread would outlive the process."""
+    association.dul.kill_dul()
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        with contextlib.suppress(OSError):
+            transport.socket.shutdown(socket.SHUT_RDWR)
+
+
+class Doorbell:
+    """Wakes a thread that waits on a socket; may be rung from any thread, and after its end."""
+
+    def __init__(self) -> None:
+        self._inside, self._outside = socket.socketpair()
+        self._inside.setblocking(False)
+        self._outside.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return what `select.poll` waits on."""
+        return self._inside.fileno()
+
+    def ring(self) -> None:
+        """Wake who waits; ringing twice is ringing once."""
+        # Full means rung already, closed means that nobody waits any more.
+        with contextlib.suppress(OSError):
+            self._outside.send(b"!")
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        with contextlib.suppress(OSError):
+            while self._inside.recv(64):
+                pass
+
+    def close(self) -> None:
+        """Give back the sockets; safe to repeat."""
+        self._inside.close()
+        self._outside.close()
+
+
+class RingingQueue(queue.Queue[Any]):  # holds whatever pynetdicom's queues hold
+    """A queue that tells somebody whenever something was put into it."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        super().__init__()
+        self._ring = ring
+
+    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+        """Put `item` in and tell."""
+        super().put(item, block, timeout)
+        self._ring()
+
+
+class WaitingSocket(AssociationSocket):
+    """The transport of an accepted association.
+
+    Parameters
+    ----------
+    association
+        Which association; its state machine hears of the connection from here (Evt5).
+    connection
+        A tuned socket.
+    longest_pdu_bytes
+        A peer that announces a longer PDU loses the connection.
+    bell
+        Rung when there is something to send.
+    """
+
+    def __init__(
+        self,
+        association: Association,
+        connection: socket.socket,
+        *,
+        longest_pdu_bytes: int,
+        bell: Doorbell,
+    ) -> None:
+        super().__init__(association, client_socket=connection)
+        self._longest = max(longest_pdu_bytes + _PDU_SLACK_BYTES, LONGEST_OTHER_PDU_BYTES)
+        self._bell = bell
+        # poll, not select: a busy host has more than 1024 files open.
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self._poll.register(bell, select.POLLIN)
+
+    @property
+    def ready(self) -> bool:
+        """Wait a little for data; False when there are none, or something is to be sent."""
+        connection = self.socket
+        if connection is None or not self._is_connected:
+            time.sleep(_NOT_CONNECTED_SECONDS)
+            return False
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return True
+        descriptor = connection.fileno()
+        if descriptor < 0:
+            self.event_queue.put("Evt17")  # PS3.8 table 9-10: connection closed
+            return False
+        happened = dict(self._poll.poll(PATIENCE_SECONDS * 1000))
+        if self._bell.fileno() in happened:
+            self._bell.hush()
+        return descriptor in happened
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Return that many bytes, or fewer when the peer closed the connection.
+
+        Raises
+        ------
+        OSError
+            Nothing came for the socket's time-out, or the number is beyond the limit.
+        """
+        if nr_bytes > self._longest:
+            raise OSError("a PDU longer than was negotiated")
+        if self.socket is None:
+            return bytearray()
+        content = bytearray(nr_bytes)
+        received = 0
+        with memoryview(content) as view:
+            while received < nr_bytes:
+                count = self.socket.recv_into(view[received:])
+                if count == 0:
+                    break
+                received += count
+        del content[received:]
+        return content

@@ -1,0 +1,81 @@
+"""Figures agree with scikit-learn, torchmetrics-style definitions and worked examples."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from training.calibrate import calibrate, fit_temperature
+from training.metrics import bootstrap_auc, expected_calibration_error, figures
+
+
+def answers(count: int = 500) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    is_ill = rng.random(count) < 0.6
+    return is_ill, expit(rng.normal(np.where(is_ill, 1.0, -1.0), 1.2)).round(2)
+
+
+def test_figures_equal_scikit_learn() -> None:
+    is_ill, probabilities = answers()
+    called = probabilities >= 0.4
+
+    measured = figures(is_ill, probabilities, threshold=0.4)
+
+    assert measured.auc.value == pytest.approx(roc_auc_score(is_ill, probabilities))
+    assert measured.accuracy == pytest.approx(accuracy_score(is_ill, called))
+    assert measured.precision == pytest.approx(precision_score(is_ill, called))
+    assert measured.sensitivity == pytest.approx(recall_score(is_ill, called))
+    assert measured.specificity == pytest.approx(recall_score(~is_ill, ~called))
+    assert measured.f1 == pytest.approx(f1_score(is_ill, called))
+    total = measured.true_positives + measured.false_negatives
+    assert total == is_ill.sum()
+
+
+def test_bootstrap_interval_holds_the_value_and_narrows_with_more_images() -> None:
+    few, many = (bootstrap_auc(*answers(count)) for count in (100, 2000))
+
+    assert few.low < few.value < few.high
+    assert many.high - many.low < (few.high - few.low) / 2
+
+
+def test_bootstrap_counts_ties_half_as_scikit_learn_does() -> None:
+    is_ill = np.array([False, True] * 50)
+
+    assert bootstrap_auc(is_ill, np.full(100, 0.3)).low == 0.5
+
+
+def test_calibration_error_of_a_worked_example() -> None:
+    probabilities = np.array([0.05] * 10 + [0.95] * 10)
+    is_ill = np.array([True] * 2 + [False] * 8 + [True] * 9 + [False])
+
+    # bins: |0.2 - 0.05| and |0.9 - 0.95|, ten images each
+    assert expected_calibration_error(is_ill, probabilities) == pytest.approx(0.1)
+    assert expected_calibration_error(np.array([True]), np.array([1.0])) == 0
+
+
+def test_temperature_finds_the_factor_by_which_the_logits_are_too_large() -> None:
+    rng = np.random.default_rng(2)
+    true_logits = rng.normal(0, 3, 20_000)
+    classes = (rng.random(20_000) < expit(true_logits)).astype(int)
+
+    assert fit_temperature(2.5 * true_logits, classes) == pytest.approx(2.5, rel=0.05)
+
+
+def test_calibration_lowers_the_loss_and_keeps_the_wanted_sensitivity() -> None:
+    rng = np.random.default_rng(3)
+    classes = rng.integers(0, 3, 900)
+    logits = 6 * rng.normal(np.where(classes > 0, 1.0, -1.0), 1.0)
+
+    found = calibrate(logits, classes, target_sensitivity=0.95)
+
+    probabilities = expit(logits / found.temperature)
+    sensitivity = (probabilities[classes > 0] >= found.threshold).mean()
+    assert 0.95 <= sensitivity < 0.97
+    assert log_loss(classes > 0, probabilities) < log_loss(classes > 0, expit(logits))
