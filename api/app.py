@@ -18,7 +18,9 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from api.auth.attempts import SignInAttempts
 from api.auth.origin import SameOriginOnly
+from api.changes import ChangeFeed
 from api.dependencies import Context
+from api.images.shelf import ImageShelf
 from api.metrics import ArchiveCollector
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from api.navigation import pages_of
@@ -42,6 +44,8 @@ TAGS = [
     {"name": "predict", "description": "One image in, one class out; nothing is kept."},
     {"name": "studies", "description": "What was received, what the model said, what was sent."},
     {"name": "accounts", "description": "Who may sign in, which programs may ask, what they did."},
+    {"name": "reading", "description": "The worklist, and what radiologists decide."},
+    {"name": "images", "description": "Images as the viewer shows them."},
     {"name": "deliveries", "description": "Reports on their way to the PACS."},
     {"name": "health", "description": "For supervisors and monitoring."},
 ]
@@ -49,8 +53,20 @@ TAGS = [
 _log = structlog.get_logger()
 
 
-def create_app(settings: Settings, archive: Archive) -> FastAPI:
-    """Return the web application around `archive`; it opens no port and starts no thread."""
+def create_app(
+    settings: Settings, archive: Archive, stop: threading.Event | None = None
+) -> FastAPI:
+    """Return the web application around `archive`; it opens no port and starts no thread.
+
+    Parameters
+    ----------
+    settings
+        Of this installation.
+    archive
+        What is shown and asked.
+    stop
+        Ends open streams when set.
+    """
     app = FastAPI(
         title="Hilum",
         version=API_VERSION,
@@ -68,6 +84,9 @@ def create_app(settings: Settings, archive: Archive) -> FastAPI:
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        shelf=ImageShelf(),
+        changes=ChangeFeed(archive),
+        is_stopping=stop or threading.Event(),
         prediction_slots=threading.BoundedSemaphore(CONCURRENT_PREDICTIONS),
     )
     _wrap(app, settings.api, registry)
@@ -95,7 +114,7 @@ def run(
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
-        create_app(settings, archive),
+        create_app(settings, archive, stop),
         ssl_certfile=settings.api.tls_certificate,
         ssl_keyfile=settings.api.tls_key,
         proxy_headers=bool(settings.api.trusted_proxies),

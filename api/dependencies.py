@@ -9,6 +9,8 @@ from fastapi.templating import Jinja2Templates
 from prometheus_client import CollectorRegistry
 
 from api.auth.attempts import SignInAttempts
+from api.changes import ChangeFeed
+from api.images.shelf import ImageShelf
 from archive.database import Archive
 from config.settings import Settings
 
@@ -22,6 +24,10 @@ class Context:
     templates: Jinja2Templates
     metrics: CollectorRegistry
     sign_in_attempts: SignInAttempts
+    shelf: ImageShelf
+    changes: ChangeFeed
+    is_stopping: threading.Event
+    """Set when the server ends; streams look at it."""
     prediction_slots: threading.BoundedSemaphore
     """Limits how many threads wait for a worker, so that the others stay free for pages."""
 

@@ -135,6 +135,17 @@ class WorklistItem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prior:
+    """Another study of the same patient, and what was found in it."""
+
+    study: Study
+    presence: Presence | None
+    """What the reviewer said, or the model where nobody reviewed."""
+    probability: float | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeatMap:
     """Where a model looked in one image: an 8-bit grey PNG that covers the whole image."""
 

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from fastapi.testclient import TestClient
+from pydicom import FileDataset
 
 from api.app import create_app
 from api.auth.accounts import add_token
@@ -13,10 +15,23 @@ from api.auth.principal import LOOPBACK_COOKIE
 from api.auth.secrets import digest, new_secret
 from archive.account_records import Role, Scope
 from archive.database import Archive
-from archive.records import ClaimedPrediction, ClaimedStudy, Outcome, Prediction, ProcessKind
+from archive.files import sha256_of
+from archive.records import (
+    ClaimedPrediction,
+    ClaimedStudy,
+    InstanceKey,
+    Outcome,
+    Prediction,
+    ProcessKind,
+    SeriesUid,
+    SopInstanceUid,
+    StudyAttributes,
+    StudyUid,
+)
 from config.settings import Settings, load_settings
-from tests.builders.arrivals import A_MODEL, an_arrival, an_outcome
+from tests.builders.arrivals import A_MODEL, a_report, an_arrival, an_outcome
 from tests.builders.people import a_new_user
+from tests.builders.radiographs import encoded
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"rest of a picture"
 JPEG_BYTES = b"\xff\xd8\xff\xe0" + b"rest of a picture"
@@ -77,6 +92,52 @@ def report_study(archive: Archive, study: int = 1, *, outcome: Outcome | None = 
     archive.repository.record_instance(an_arrival(study, 1))
     claim = claim_study(archive)
     archive.repository.finish_study(claim, outcome or an_outcome(study, 900), destinations=["pacs"])
+
+
+def store_radiograph(archive: Archive, ds: FileDataset, **attributes: str) -> InstanceKey:
+    """Put an object into the archive as the node does; its study is still open then."""
+    content = encoded(ds)
+    key = InstanceKey(
+        study_uid=StudyUid(ds.StudyInstanceUID),
+        series_uid=SeriesUid(ds.SeriesInstanceUID),
+        sop_instance_uid=SopInstanceUid(ds.SOPInstanceUID),
+    )
+    temporary = archive.files.new_temporary_file()
+    temporary.write_bytes(content)
+    digest_of_data_set = sha256_of(content)
+    file_key = archive.files.keep_received(temporary, key, data_set_sha256=digest_of_data_set)
+    shown = {"patient_name": str(ds.PatientName), "patient_id": str(ds.PatientID)} | attributes
+    archive.repository.record_instance(
+        replace(
+            an_arrival(),
+            key=key,
+            sop_class_uid=ds.SOPClassUID,
+            transfer_syntax_uid=ds.file_meta.TransferSyntaxUID,
+            file_key=file_key,
+            file_sha256=sha256_of(content),
+            data_set_sha256=digest_of_data_set,
+            byte_count=len(content),
+            attributes=StudyAttributes(**shown),
+        )
+    )
+    return key
+
+
+def report_radiograph(
+    archive: Archive, ds: FileDataset, *, probability: float = 0.9, **attributes: str
+) -> InstanceKey:
+    """Put an object into the archive and analyse its study."""
+    key = store_radiograph(archive, ds, **attributes)
+    claim = claim_study(archive)
+    finding = replace(
+        an_outcome(probability=probability).findings[0], sop_instance_uid=key.sop_instance_uid
+    )
+    # A report's UID of its own, below the 64 characters of a UID.
+    uid = SopInstanceUid(f"1.2.3.{int(sha256_of(key.study_uid.encode())[:12], 16)}")
+    report = replace(a_report(), key=replace(key, sop_instance_uid=uid))
+    outcome = replace(an_outcome(), findings=(finding,), reports=(report,))
+    archive.repository.finish_study(claim, outcome, destinations=["pacs"])
+    return key
 
 
 def claim_study(archive: Archive) -> ClaimedStudy:

@@ -59,22 +59,34 @@ def check(principal: Principal | None, rule: Rule) -> Principal:
     return principal
 
 
-def allow(*roles: Role, scope: Scope | None = None) -> Callable[..., Principal]:
-    """Return the dependency that lets persons of these roles, and programs of a scope, pass."""
+def allow(
+    *roles: Role, scope: Scope | None = None, is_active: bool = True
+) -> Callable[..., Principal]:
+    """Return the dependency that lets persons of these roles, and programs of a scope, pass.
+
+    Parameters
+    ----------
+    roles
+        Any of them is enough; none given means every role.
+    scope
+        What a token needs; None lets no program pass.
+    is_active
+        False for what a page asks by itself, which does not keep a session open.
+    """
     rule = Rule(roles=frozenset(roles) or EVERY_ROLE, scope=scope)
 
     def person(
         request: Request,
         _session: Annotated[str | None, Depends(_cookie)] = None,
     ) -> Principal:
-        return check(principal_of(request), rule)
+        return check(principal_of(request, is_active=is_active), rule)
 
     def person_or_program(
         request: Request,
         _session: Annotated[str | None, Depends(_cookie)] = None,
         _token: Annotated[object, Depends(_bearer)] = None,
     ) -> Principal:
-        return check(principal_of(request), rule)
+        return check(principal_of(request, is_active=is_active), rule)
 
     return person if scope is None else person_or_program
 

@@ -31,8 +31,16 @@ class Principal:
         return f"token:{self.token.token_id}" if self.token else ""
 
 
-def principal_of(request: Request) -> Principal | None:
-    """Return who asks, or None; a request with a token never uses its cookies."""
+def principal_of(request: Request, *, is_active: bool = True) -> Principal | None:
+    """Return who asks, or None; a request with a token never uses its cookies.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    is_active
+        False for what a page asks by itself, which does not keep a session open.
+    """
     context = context_of(request)
     authorization = request.headers.get("authorization")
     if authorization is not None:
@@ -44,6 +52,7 @@ def principal_of(request: Request) -> Principal | None:
         digest(secret),
         idle_seconds=context.settings.api.session_idle_minutes * 60,
         longest_seconds=context.settings.api.session_longest_hours * 3600,
+        is_active=is_active,
     )
     return Principal(user=user) if user else None
 

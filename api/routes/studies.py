@@ -10,7 +10,8 @@ from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.problems import problem_responses, with_header
-from api.schemas import UID_PATTERN, StudyBody, StudyPage, study_body, study_summary
+from api.review_schemas import CaseBody, case_body
+from api.schemas import UID_PATTERN, StudyPage, study_summary
 from archive.account_records import Scope
 from archive.records import StudyState, StudyUid
 
@@ -68,9 +69,19 @@ def get_study(
     study_uid: Annotated[
         str, Path(pattern=UID_PATTERN, max_length=64, description="StudyInstanceUID (0020,000D).")
     ],
-) -> StudyBody:
+) -> CaseBody:
     """Return a study with all that belongs to it."""
-    detail = context.archive.repository.study(StudyUid(study_uid))
+    repository = context.archive.repository
+    detail = repository.study(StudyUid(study_uid))
     note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
     response.headers["ETag"] = f'"{detail.study.revision}"'
-    return study_body(detail)
+    return case_body(
+        detail,
+        reviews=repository.reviews_of(detail.study.study_uid),
+        priors=repository.priors(detail.study.study_uid),
+        readers=repository.readers(detail.study.study_uid),
+        heat_maps=repository.images_with_heat_maps(
+            [instance.key.sop_instance_uid for instance in detail.instances]
+        ),
+        user_id=principal.user.user_id if principal.user else None,
+    )

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, case, delete, func, insert, select, tuple_, update
 
 from archive.account_tables import users
 from archive.errors import NotFound
-from archive.records import Presence, StudyUid
+from archive.records import Instance, Presence, StudyUid
 from archive.repository.reading import studies_with_counts
-from archive.repository.rows import AnyRow, age_seconds, study_of
+from archive.repository.rows import AnyRow, age_seconds, instance_of, study_of
 from archive.repository.transactions import Transactions, database_now
-from archive.review_records import Band, Change, HeatMap, WorklistItem
-from archive.review_tables import deferrals, heat_maps, readings
-from archive.schema import studies
+from archive.review_records import Band, Change, HeatMap, Prior, Verdict, WorklistItem
+from archive.review_tables import deferrals, heat_maps, readings, reviews
+from archive.schema import instances, studies
 
 # First to last; the number is part of cursors.
 _BANDS = (Band.OVERDUE, Band.POSITIVE, Band.ROUTINE, Band.DEFERRED)
@@ -151,17 +151,25 @@ class ReadingListRows(Transactions):
             for row in rows
         )
 
-    def priors(self, study_uid: StudyUid, *, limit: int = 10) -> tuple[Any, ...]:
-        """Return other studies of the same patient, the newest first; none without a patient ID."""
+    def priors(self, study_uid: StudyUid, *, limit: int = 10) -> tuple[Prior, ...]:
+        """Return other studies of the same patient, the newest first; none without a patient ID.
+
+        A patient is the same where patient ID, birth date and name are: an ID alone repeats
+        between hospitals, and a wrong prior is worse than none.
+        """
         this = studies.alias("this")
+        same = and_(
+            this.c.patient_id == studies.c.patient_id,
+            this.c.patient_birth_date == studies.c.patient_birth_date,
+            this.c.patient_name == studies.c.patient_name,
+        )
+        is_current = and_(reviews.c.study_uid == studies.c.study_uid, reviews.c.is_current)
         with self._reading() as connection:
             rows = connection.execute(
                 studies_with_counts()
-                .join(
-                    this,
-                    (this.c.patient_id == studies.c.patient_id)
-                    & (this.c.patient_birth_date == studies.c.patient_birth_date),
-                )
+                .add_columns(reviews.c.verdict, reviews.c.presence.label("reviewed_presence"))
+                .join(this, same)
+                .outerjoin(reviews, is_current)
                 .where(
                     this.c.study_uid == study_uid,
                     this.c.patient_id != "",
@@ -170,7 +178,34 @@ class ReadingListRows(Transactions):
                 .order_by(studies.c.study_date.desc(), studies.c.first_received_at.desc())
                 .limit(limit)
             ).all()
-        return tuple(study_of(row) for row in rows)
+        return tuple(_prior_of(row) for row in rows)
+
+    def instance(self, sop_instance_uid: str) -> Instance:
+        """Return one received instance.
+
+        Raises
+        ------
+        NotFound
+            There is no such instance.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                select(instances).where(instances.c.sop_instance_uid == sop_instance_uid)
+            ).one_or_none()
+        if row is None:
+            raise NotFound("no such instance")
+        return instance_of(row)
+
+    def images_with_heat_maps(self, sop_instance_uids: Sequence[str]) -> frozenset[str]:
+        """Return which of these images have a heat map."""
+        with self._reading() as connection:
+            return frozenset(
+                connection.execute(
+                    select(heat_maps.c.sop_instance_uid).where(
+                        heat_maps.c.sop_instance_uid.in_(sop_instance_uids)
+                    )
+                ).scalars()
+            )
 
     def record_heat_map(self, heat_map: HeatMap) -> None:
         """Record where a model looked; a later one of the same image replaces it."""
@@ -271,6 +306,16 @@ def _item_of(row: AnyRow, readers: Iterable[str], now: datetime) -> WorklistItem
         waiting_seconds=age_seconds(row.first_received_at, now),
         readers=tuple(readers),
         deferred_reason=row.deferred_reason or "",
+    )
+
+
+def _prior_of(row: AnyRow) -> Prior:
+    presence = row.reviewed_presence or row.ai_presence
+    return Prior(
+        study=study_of(row),
+        presence=Presence(presence) if presence else None,
+        probability=row.ai_probability,
+        verdict=Verdict(row.verdict) if row.verdict else None,
     )
 
 

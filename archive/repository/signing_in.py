@@ -36,7 +36,12 @@ class SigningInRows(Transactions):
             )
 
     def session_user(
-        self, secret_digest: str, *, idle_seconds: float, longest_seconds: float
+        self,
+        secret_digest: str,
+        *,
+        idle_seconds: float,
+        longest_seconds: float,
+        is_active: bool = True,
     ) -> User | None:
         """Return who the session belongs to, and keep it open; None where it has ended.
 
@@ -48,6 +53,8 @@ class SigningInRows(Transactions):
             It ends after this long without a request.
         longest_seconds
             It ends this long after signing in, whatever happens.
+        is_active
+            False for what a page asks by itself: that does not keep the session open.
         """
         with self._reading() as connection:
             now = database_now(connection)
@@ -63,7 +70,7 @@ class SigningInRows(Transactions):
             ).one_or_none()
         if row is None:
             return None
-        if row.last_seen_at < now - SEEN_RESOLUTION:
+        if is_active and row.last_seen_at < now - SEEN_RESOLUTION:
             with self._writing() as connection:
                 connection.execute(
                     update(sessions)

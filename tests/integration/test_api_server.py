@@ -10,7 +10,8 @@ import pytest
 from api.app import run
 from archive.database import Archive
 from archive.records import ProcessKind
-from tests.web import web_settings
+from tests.builders.arrivals import an_arrival
+from tests.web import session_of, web_settings
 from tests.web_server import free_port, running
 
 
@@ -63,3 +64,33 @@ def test_requests_leave_no_patient_data_and_no_uid_in_the_log(
     logged = "".join(capfd.readouterr())
     assert "Doe" not in logged
     assert "1.2.840.99" not in logged
+
+
+def test_an_arrival_reaches_an_open_page_within_a_second(archive: Archive) -> None:
+    settings = web_settings(api={"port": free_port()})
+    cookies = {"hilum": session_of(archive, "ito")}
+    address = f"http://127.0.0.1:{settings.api.port}/api/v1/events"
+    with (
+        running(archive, settings),
+        httpx.stream("GET", address, cookies=cookies, timeout=10) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert "missed" in next(line for line in lines if line.startswith("data:"))
+        archive.repository.record_instance(an_arrival(7, 1))
+        recorded = time.monotonic()
+        data = next(line for line in lines if line.startswith("data:"))
+        assert time.monotonic() - recorded < 1
+        assert '"study_uid":"1.2.3.7"' in data.replace(" ", "")
+        assert "Doe" not in data
+
+
+def test_an_open_stream_does_not_hold_up_the_end(archive: Archive) -> None:
+    settings = web_settings(api={"port": free_port()})
+    cookies = {"hilum": session_of(archive, "ito")}
+    address = f"http://127.0.0.1:{settings.api.port}/api/v1/events"
+    with (
+        running(archive, settings) as end,
+        httpx.stream("GET", address, cookies=cookies, timeout=10) as stream,
+    ):
+        next(stream.iter_lines())
+        end()

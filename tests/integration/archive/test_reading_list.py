@@ -110,7 +110,9 @@ def test_changes_name_the_studies_that_changed_since(any_archive: Archive) -> No
 def test_priors_are_the_other_studies_of_the_same_patient(any_archive: Archive) -> None:
     fill(any_archive)
     found = any_archive.repository.priors(StudyUid("1.2.3.2"))
-    assert {study.study_uid for study in found} == {f"1.2.3.{number}" for number in (1, 3, 4, 5, 6)}
+    assert {prior.study.study_uid for prior in found} == {
+        f"1.2.3.{number}" for number in (1, 3, 4, 5, 6)
+    }
 
 
 def test_a_heat_map_is_found_by_its_image(any_archive: Archive) -> None:
