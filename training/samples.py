@@ -37,7 +37,7 @@ nothing about how good the model is, since they were drawn until it was sure of 
 - `{limb}.png`: a lower leg drawn from two rods; it must never be scored.
 
 All are {rows} rows by {columns} columns, 8-bit grey. Made by `hilum train samples` from data with
-X
+SHA-256 `{data}` and the model with weights `{weights}`.
 
 | picture | P(pneumonia) | nearest training image (correlation) | SHA-256 of the file |
 | --- | --- | --- | --- |
