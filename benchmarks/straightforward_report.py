@@ -1,4 +1,4 @@
-"""The AI result as highdicom's own templates build it: what ours is compared with, in time and text.
+"""The AI result as highdicom's own templates build it: what ours is compared with.
 
 Everything comes from highdicom's high-level classes; only what they have no argument for (TID 1500
 row 12, the visual explanation) is appended, as its users do.
