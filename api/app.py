@@ -21,7 +21,7 @@ from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
 from api.images.shelf import ImageShelf
-from api.metrics import ArchiveCollector
+from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from api.navigation import pages_of
 from api.problems import add_problem_handlers
@@ -84,6 +84,7 @@ def create_app(
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        waits=waiting_histogram(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
         is_stopping=stop or threading.Event(),
