@@ -65,6 +65,7 @@ class NodeSettings(_Section):
     """The DICOM listener."""
 
     ae_title: str
+    further_ae_titles: tuple[str, ...]
     host: str
     port: int = Field(ge=1, le=65535)
     accept_unknown_peers: bool
@@ -76,6 +77,11 @@ class NodeSettings(_Section):
     network_timeout_seconds: float = Field(gt=0)
 
     _ae_title = field_validator("ae_title")(_checked_ae_title)
+
+    @field_validator("further_ae_titles")
+    @classmethod
+    def _further_titles_are_titles(cls, titles: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_checked_ae_title(title) for title in titles)
 
 
 class PeerSettings(_Section):

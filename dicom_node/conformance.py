@@ -83,8 +83,9 @@ def _associations(settings: Settings) -> str:
         [
             "## 1. Associations that are accepted",
             "",
-            "An association is accepted when it calls a title of this node and comes from a peer "
-            "of the settings: AE title and address (or network) both match. "
+            "An association is accepted when it calls a title of this node (`node.ae_title` or one "
+            "of `node.further_ae_titles`) and comes from a peer of the settings: AE title "
+            "and address (or network) both match. "
             "`node.accept_unknown_peers` lifts the second rule.",
             "",
             *_table(("Result / source / reason", "Rejected because"), rejected),

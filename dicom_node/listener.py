@@ -95,7 +95,7 @@ class Listener:
         reception = Reception(
             archive=archive,
             guests=GuestList(
-                ae_titles=(node.ae_title,),
+                ae_titles=(node.ae_title, *node.further_ae_titles),
                 peers=settings.peers,
                 accept_unknown_peers=node.accept_unknown_peers,
             ),

@@ -36,14 +36,22 @@ class ValidationLogits:
     classes: np.ndarray
 
     def calibrate(self, target_sensitivity: float) -> Calibration:
-        """Calibrate on plain and shifted images together.
+        """Fit the temperature to plain and shifted images together, the threshold to each.
 
         Plain validation alone is answered almost without error and would leave the network sure of
-        itself on any other hospital's images.
+        itself on any other hospital's images. The wanted share of the ill must be found among the
+        plain images and among the shifted ones.
         """
-        logits = np.concatenate([self.plain, *self.shifted])
-        classes = np.tile(self.classes, 1 + len(self.shifted))
-        return calibrate(logits, classes, target_sensitivity=target_sensitivity)
+        classes = np.tile(self.classes, len(self.shifted))
+        temperature = fit_temperature(
+            np.concatenate([self.plain, self.shifted.ravel()]),
+            np.concatenate([self.classes, classes]),
+        )
+        thresholds = [
+            find_threshold(expit(logits[labels != NORMAL_INDEX] / temperature), target_sensitivity)
+            for logits, labels in ((self.plain, self.classes), (self.shifted.ravel(), classes))
+        ]
+        return Calibration(temperature=temperature, threshold=min(thresholds))
 
     def figures(self, calibration: Calibration, *, shifted: bool) -> Figures:
         """Figures of the plain images, or of all shifted copies together."""
@@ -77,22 +85,16 @@ def score_validation(
     )
 
 
-def calibrate(logits: np.ndarray, classes: np.ndarray, *, target_sensitivity: float) -> Calibration:
-    """Fit both on labelled log odds.
+def find_threshold(ill: np.ndarray, target_sensitivity: float) -> float:
+    """Find the highest threshold that still calls this share of the ill, to four places.
 
     Parameters
     ----------
-    logits
-        (N,), log odds of pneumonia.
-    classes
-        (N,), class index, 0 is normal.
-    target_sensitivity
-        The threshold is the highest that still finds this share of the ill.
+    ill
+        (N,), probabilities of images that do show pneumonia.
     """
-    temperature = fit_temperature(logits, classes)
-    ill = np.sort(expit(logits[classes != 0] / temperature))
     missed = int((1 - target_sensitivity) * len(ill))  # as many may fall below
-    return Calibration(temperature=temperature, threshold=float(np.floor(ill[missed] * 1e4) / 1e4))
+    return float(np.floor(np.sort(ill)[missed] * 1e4) / 1e4)
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:

@@ -51,6 +51,13 @@ def test_the_wrong_called_title_is_told_so(node: Node, capfd: pytest.CaptureFixt
     assert "called AE title not recognised" in capfd.readouterr().out
 
 
+def test_the_node_answers_under_each_of_its_titles(start_node: StartNode) -> None:
+    node = start_node(further_ae_titles=("HILUM2", "CHEST_AI"))
+    for title in ("HILUM", "HILUM2", "CHEST_AI"):
+        assert echoscu(node, "-aec", title).returncode == 0
+    assert echoscu(node, "-aec", "HILUM3").returncode != 0
+
+
 def test_unknown_callers_are_welcome_where_settings_say_so(start_node: StartNode) -> None:
     node = start_node(accept_unknown_peers=True)
     assert echoscu(node, "-aec", "HILUM", "-aet", "STRANGER").returncode == 0

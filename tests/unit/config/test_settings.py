@@ -69,3 +69,10 @@ def test_two_destinations_of_one_name_are_refused(site: Path) -> None:
     )
     with pytest.raises(SettingsInvalid, match="twice"):
         load_settings(site)
+
+
+def test_a_further_ae_title_must_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text("node: {further_ae_titles: [HILUM2, SEVENTEEN-LETTERS]}")
+    with pytest.raises(SettingsInvalid, match=r"node\.further_ae_titles"):
+        load_settings(file)

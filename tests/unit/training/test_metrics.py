@@ -12,7 +12,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from training.calibrate import calibrate, fit_temperature
+from training.calibrate import ValidationLogits, find_threshold, fit_temperature
 from training.metrics import bootstrap_auc, expected_calibration_error, figures
 
 
@@ -68,14 +68,24 @@ def test_temperature_finds_the_factor_by_which_the_logits_are_too_large() -> Non
     assert fit_temperature(2.5 * true_logits, classes) == pytest.approx(2.5, rel=0.05)
 
 
-def test_calibration_lowers_the_loss_and_keeps_the_wanted_sensitivity() -> None:
+def test_calibration_lowers_the_loss_and_keeps_the_wanted_sensitivity_on_both_sets() -> None:
     rng = np.random.default_rng(3)
     classes = rng.integers(0, 3, 900)
-    logits = 6 * rng.normal(np.where(classes > 0, 1.0, -1.0), 1.0)
+    logits = 6 * rng.normal(np.where(classes > 0, 1.0, -1.0), 1.0, (3, 900))
+    scored = ValidationLogits(plain=logits[0], shifted=logits[1:] - 2, classes=classes)
 
-    found = calibrate(logits, classes, target_sensitivity=0.95)
+    found = scored.calibrate(0.95)
 
-    probabilities = expit(logits / found.temperature)
-    sensitivity = (probabilities[classes > 0] >= found.threshold).mean()
-    assert 0.95 <= sensitivity < 0.97
-    assert log_loss(classes > 0, probabilities) < log_loss(classes > 0, expit(logits))
+    plain, shifted = (scored.figures(found, shifted=shifted) for shifted in (False, True))
+    assert plain.sensitivity > shifted.sensitivity
+    assert 0.95 <= shifted.sensitivity < 0.96
+    assert shifted.images == 2 * plain.images
+    probabilities = expit(logits[0] / found.temperature)
+    assert log_loss(classes > 0, probabilities) < log_loss(classes > 0, expit(logits[0]))
+
+
+def test_threshold_misses_no_more_than_allowed() -> None:
+    ill = np.linspace(0.01, 1.0, 100)
+
+    assert find_threshold(ill, 0.95) == pytest.approx(0.06)
+    assert find_threshold(ill, 1.0) == pytest.approx(0.01)
