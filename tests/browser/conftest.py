@@ -19,9 +19,12 @@ def browser() -> Iterator[Browser]:
 def tell(request: pytest.FixtureRequest) -> Tell:
     """Print a figure that a test measured, also when all is well."""
     plugins = request.config.pluginmanager
-    reporter, capture = (plugins.get_plugin(n) for n in ("terminalreporter", "capturemanager"))
+    reporter = plugins.get_plugin("terminalreporter")
+    capture = plugins.get_plugin("capturemanager")
 
     def write(words: str) -> None:
+        if reporter is None or capture is None:
+            return
         with capture.global_and_fixture_disabled():
             reporter.write_line(f"\n  {words}")
 

@@ -25,8 +25,7 @@ def on_screen(page: Page) -> np.ndarray:
     label = re.compile("zoom 100 percent")
     expect(page.locator("#stage canvas").first).to_have_attribute("aria-label", label)
     picture = Image.open(io.BytesIO(page.locator("#stage canvas").first.screenshot()))
-    picture = picture.convert("RGB")
-    shown = np.asarray(picture)
+    shown = np.asarray(picture.convert("RGB"))
     assert (shown[..., 0] == shown[..., 1]).all()
     assert (shown[..., 0] == shown[..., 2]).all()
     height, width = shown.shape[:2]
