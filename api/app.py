@@ -21,9 +21,10 @@ from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
 from api.images.shelf import ImageShelf
-from api.metrics import ArchiveCollector
+from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from api.navigation import pages_of
+from api.openapi import describe
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
@@ -39,16 +40,6 @@ MULTIPART_ROOM_BYTES = 1 << 16
 UPLOAD_PATHS = ("/predict", "/dicom-web/")
 CONCURRENT_PREDICTIONS = 16
 LISTEN_BACKLOG = 512
-
-TAGS = [
-    {"name": "predict", "description": "One image in, one class out; nothing is kept."},
-    {"name": "studies", "description": "What was received, what the model said, what was sent."},
-    {"name": "accounts", "description": "Who may sign in, which programs may ask, what they did."},
-    {"name": "reading", "description": "The worklist, and what radiologists decide."},
-    {"name": "images", "description": "Images as the viewer shows them."},
-    {"name": "deliveries", "description": "Reports on their way to the PACS."},
-    {"name": "health", "description": "For supervisors and monitoring."},
-]
 
 _log = structlog.get_logger()
 
@@ -71,7 +62,6 @@ def create_app(
         title="Hilum",
         version=API_VERSION,
         summary="Chest-radiograph AI node: studies, findings, reports and their deliveries.",
-        openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -84,6 +74,7 @@ def create_app(
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        waits=waiting_histogram(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
         is_stopping=stop or threading.Event(),
@@ -91,6 +82,7 @@ def create_app(
     )
     _wrap(app, settings.api, registry)
     add_problem_handlers(app)
+    describe(app)
     for router in ALL_ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=WEB / "static"), name="static")

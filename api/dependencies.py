@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.templating import Jinja2Templates
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 
 from api.auth.attempts import SignInAttempts
 from api.changes import ChangeFeed
@@ -24,6 +24,7 @@ class Context:
     templates: Jinja2Templates
     metrics: CollectorRegistry
     sign_in_attempts: SignInAttempts
+    waits: Histogram
     shelf: ImageShelf
     changes: ChangeFeed
     is_stopping: threading.Event

@@ -43,7 +43,10 @@ class DisplayBody(ApiModel):
     is_inverse: bool
     presets: list[PresetBody] = Field(description="The object's default first.")
     modality: str = Field(
-        description="Address of 65,536 little-endian 32-bit floats, one for each stored value."
+        description=(
+            "Address of 65,536 little-endian 32-bit floats, one for each stored value; "
+            "NaN where it is padding."
+        )
     )
     levels: list[LevelBody] = Field(description="The smallest first.")
     heat_map: str | None = Field(description="Address of the heat map; null where there is none.")

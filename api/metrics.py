@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import structlog
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -11,6 +12,17 @@ from archive.errors import ArchiveUnavailable
 from config.settings import Settings
 
 _log = structlog.get_logger()
+
+
+def waiting_histogram(registry: CollectorRegistry) -> Histogram:
+    """Return the histogram in which the waits of readers are counted."""
+    return Histogram(
+        "hilum_reader_waited_seconds",
+        "How long a reader waited for an image.",
+        ["what"],
+        buckets=(0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0),
+        registry=registry,
+    )
 
 
 class ArchiveCollector(Collector):

@@ -14,7 +14,10 @@ class Page:
     roles: frozenset[Role]
 
 
-PAGES = (Page(name="Studies", path="/", roles=frozenset(Role)),)
+PAGES = (
+    Page(name="Reading", path="/", roles=frozenset({Role.RADIOLOGIST})),
+    Page(name="Studies", path="/studies", roles=frozenset(Role)),
+)
 
 
 def pages_of(user: User) -> tuple[Page, ...]:

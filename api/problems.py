@@ -116,7 +116,6 @@ def problem_responses(*statuses: int, **words: str) -> dict[int | str, dict[str,
     """
     return {
         status: {
-            "model": Problem,
             "description": words.get(f"_{status}", HTTPStatus(status).phrase),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }

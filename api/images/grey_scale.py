@@ -78,7 +78,7 @@ def grey_table(ds: Dataset, preset: Preset) -> Grey:
     if is_inverse(ds):
         grey = 1.0 - grey
     table = np.floor(grey * WHITE + 0.5).astype(np.uint8)
-    table[_padding(ds)] = 0
+    table[is_padding(ds)] = 0
     return table
 
 
@@ -180,7 +180,8 @@ def _one_window(ds: Dataset, preset: Preset) -> Dataset:
     return one
 
 
-def _padding(ds: Dataset) -> npt.NDArray[np.bool_]:
+def is_padding(ds: Dataset) -> npt.NDArray[np.bool_]:
+    """Return of every 16-bit pattern whether it is padding and no pixel."""
     limits = padding_limits(ds)
     if limits is None:
         return np.zeros(TABLE_LENGTH, dtype=bool)

@@ -12,7 +12,15 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from api.errors import ImageNotShown
-from api.images.grey_scale import Grey, Preset, grey_table, is_inverse, modality_table, presets
+from api.images.grey_scale import (
+    Grey,
+    Preset,
+    grey_table,
+    is_inverse,
+    is_padding,
+    modality_table,
+    presets,
+)
 
 # A first look at a large image, so that the screen is not black while the rest comes.
 FIT_LONGEST_SIDE = 2048
@@ -55,7 +63,7 @@ class ShownImage:
     grey_tables: tuple[Grey, ...]
     """One per preset: (65536,), uint8."""
     modality_table: npt.NDArray[np.float32]
-    """(65536,), for windows that the reader chooses."""
+    """(65536,), for windows that the reader chooses; NaN where a value is padding."""
     is_inverse: bool
     pixels: Stored
     """(rows, columns); 16-bit patterns of the stored values, or bytes where 8 bits are enough."""
@@ -87,6 +95,7 @@ def show(content: bytes) -> ShownImage:
         found = presets(ds)
         tables = tuple(grey_table(ds, preset) for preset in found)
         modality = modality_table(ds).astype(np.float32)
+        modality[is_padding(ds)] = np.nan
     except DECODER_ERRORS as error:
         name = ds.file_meta.TransferSyntaxUID.name
         raise ImageNotShown(f"cannot be decoded ({type(error).__name__}, {name})") from error

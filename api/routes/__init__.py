@@ -14,6 +14,7 @@ from api.routes import (
     session,
     sign_in,
     studies,
+    ux,
 )
 
 ALL_ROUTERS = (
@@ -26,6 +27,7 @@ ALL_ROUTERS = (
     reviews.router,
     images.router,
     events.router,
+    ux.router,
     deliveries.router,
     health.router,
     metrics.router,

@@ -1,21 +1,59 @@
-"""The pages for people."""
+"""The pages for people: reading, and the list of all studies."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.account_schemas import session_body
 from api.auth.access import allow_page
 from api.dependencies import InContext
+from api.navigation import pages_of
 from api.schemas import study_summary
-from archive.account_records import User
+from archive.account_records import Role, User
 
 router = APIRouter(include_in_schema=False)
 
 STUDIES_ON_PAGE = 50
+# The modules of the reading page, asked for together instead of one after the other.
+READING_MODULES = (
+    "cases",
+    "dialogs",
+    "grey",
+    "inferno",
+    "keys",
+    "live",
+    "paint_canvas",
+    "paint_webgl",
+    "panel",
+    "requests",
+    "timings",
+    "view",
+    "viewer",
+    "worklist",
+)
 
 
 @router.get("/", response_class=HTMLResponse)
+def reading(
+    request: Request, context: InContext, user: Annotated[User, Depends(allow_page())]
+) -> Response:
+    """Return the reading page, or lead who does not read to their own page."""
+    if Role.RADIOLOGIST not in user.roles:
+        return RedirectResponse(pages_of(user)[0].path, status_code=303)
+    return context.templates.TemplateResponse(
+        request,
+        "reading.html",
+        {
+            "user": user,
+            "review": context.settings.review,
+            "may_review": session_body(user).may_review,
+            "modules": READING_MODULES,
+        },
+    )
+
+
+@router.get("/studies", response_class=HTMLResponse)
 def studies(
     request: Request, context: InContext, user: Annotated[User, Depends(allow_page())]
 ) -> Response:

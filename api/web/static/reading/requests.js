@@ -1,0 +1,69 @@
+// @ts-check
+/** Requests to our own API: JSON in and out, refusals as errors that carry the problem. */
+
+/** A refusal of the server, or its silence (status 0). */
+export class Refused extends Error {
+  /**
+   * @param {number} status
+   * @param {{code?: string, detail?: string, title?: string}} problem
+   */
+  constructor(status, problem) {
+    super(problem.detail || problem.title || "the server did not answer");
+    this.status = status;
+    this.code = problem.code || "";
+  }
+}
+
+/** @type {() => Promise<void>} */
+let signInAgain = async () => {
+  window.location.assign("/sign-in");
+};
+
+/** Say what to do when the session has ended; the request is then made once more. */
+export function onSessionEnded(/** @type {() => Promise<void>} */ action) {
+  signInAgain = action;
+}
+
+/**
+ * @param {string} method
+ * @param {string} address
+ * @param {{body?: unknown, ifMatch?: string, mayAskToSignIn?: boolean, signal?: AbortSignal}} [options]
+ * @returns {Promise<Response>}
+ */
+export async function ask(method, address, options = {}) {
+  const headers = new Headers();
+  if (options.body !== undefined) headers.set("Content-Type", "application/json");
+  if (options.ifMatch) headers.set("If-Match", options.ifMatch);
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(address, {
+      method,
+      headers,
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      credentials: "same-origin",
+      signal: options.signal,
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refused(0, {});
+  }
+  if (response.ok) return response;
+  if (response.status === 401 && options.mayAskToSignIn !== false) {
+    await signInAgain();
+    return ask(method, address, { ...options, mayAskToSignIn: false });
+  }
+  const problem = await response.json().catch(() => ({}));
+  throw new Refused(response.status, problem);
+}
+
+/** @param {string} address @param {{mayAskToSignIn?: boolean, signal?: AbortSignal}} [options] */
+export async function getJson(address, options) {
+  const response = await ask("GET", address, options);
+  return { body: await response.json(), etag: response.headers.get("ETag") || "" };
+}
+
+/** @param {string} address @param {AbortSignal} [signal] */
+export async function getBytes(address, signal) {
+  return (await ask("GET", address, { signal })).arrayBuffer();
+}

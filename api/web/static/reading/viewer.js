@@ -1,0 +1,347 @@
+// @ts-check
+/** One picture on the screen: window, zoom, pan, heat map and measuring, by pointer and by key. */
+
+import { fetchHeatMap } from "./cases.js";
+import { greyTable, wholeRange } from "./grey.js";
+import { canvasPainter } from "./paint_canvas.js";
+import { hasGraphicsProcessor, webglPainter } from "./paint_webgl.js";
+import { fitted, moved, oneToOne, toImage, toScreen, zoomed } from "./view.js";
+
+/**
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./grey.js").Window} Window
+ * @typedef {{isShown: boolean, isOutline: boolean, opacity: number, threshold: number}} Heat
+ * @typedef {{view: View, aspect: number, isInverted: boolean, heat: Heat}} Scene
+ * @typedef {{kind: "length" | "box", from: {x: number, y: number}, to: {x: number, y: number}}} Measure
+ */
+
+export class Viewer extends EventTarget {
+  /**
+   * @param {HTMLElement} holder gets the two canvases: the picture, and what is drawn over it
+   * @param {string} [painterName] `webgl` or `canvas`; else what this machine does best
+   */
+  constructor(holder, painterName = "") {
+    super();
+    this.holder = holder;
+    this.canvas = document.createElement("canvas");
+    this.overlay = document.createElement("canvas");
+    this.canvas.setAttribute("role", "img");
+    this.overlay.setAttribute("aria-hidden", "true");
+    holder.append(this.canvas, this.overlay);
+    this.painter = chosenPainter(this.canvas, painterName);
+    /** @type {import("./cases.js").Picture | null} */
+    this.picture = null;
+    /** @type {View} */
+    this.view = { zoom: 1, x: 0, y: 0 };
+    this.isFitted = true;
+    this.isInverted = false;
+    /** @type {number | null} the preset shown; null where the reader chose a window */
+    this.preset = 0;
+    /** @type {Window} */
+    this.window = { centre: 0, width: 1, function: "LINEAR" };
+    /** @type {Heat} */
+    this.heat = { isShown: false, isOutline: false, opacity: 0.5, threshold: 0.3 };
+    /** @type {"window" | "length" | "box"} */
+    this.tool = "window";
+    /** @type {Measure | null} */
+    this.measure = null;
+    this.frame = 0;
+    this.paintedAt = 0;
+    this.followPointer();
+    new ResizeObserver(() => this.resize()).observe(holder);
+    this.resize();
+  }
+
+  /** Show a picture, or nothing. @param {import("./cases.js").Picture | null} picture */
+  show(picture) {
+    this.picture = picture;
+    this.measure = null;
+    this.isInverted = false;
+    this.isFitted = true;
+    this.heat = { ...this.heat, isShown: false, isOutline: false };
+    this.tool = "window";
+    this.paintedAt = 0;
+    if (picture) {
+      this.painter.setPixels(picture.level, this.image);
+      this.heat.threshold = picture.display.heat_map_threshold ?? 0.3;
+      this.usePreset(0);
+      this.fit();
+      void this.sharpen(picture);
+    }
+    this.requestPaint();
+  }
+
+  get image() {
+    const display = this.picture?.display;
+    return { width: display?.columns ?? 1, height: display?.rows ?? 1 };
+  }
+
+  get aspect() {
+    return this.picture?.display.pixel_aspect_ratio ?? 1;
+  }
+
+  get screen() {
+    return { width: this.canvas.width, height: this.canvas.height };
+  }
+
+  /** Take every pixel in place of the first look. @param {import("./cases.js").Picture} picture */
+  async sharpen(picture) {
+    const level = await picture.loadFull().catch(() => null);
+    if (!level) return;
+    picture.level = level;
+    picture.loadFull = async () => null;
+    if (this.picture !== picture || Math.max(level.rows, level.columns) > this.painter.longestSide) return;
+    this.painter.setPixels(level, this.image);
+    this.requestPaint();
+  }
+
+  /** @param {number} number */
+  usePreset(number) {
+    if (!this.picture) return;
+    const presets = this.picture.display.presets;
+    this.preset = ((number % presets.length) + presets.length) % presets.length;
+    const preset = presets[this.preset];
+    this.window =
+      preset.centre === null
+        ? wholeRange(this.picture.modality, this.picture.level.values)
+        : { centre: preset.centre, width: preset.width, function: preset.function };
+    this.painter.setTable(this.picture.tables[this.preset]);
+    this.requestPaint();
+  }
+
+  nextPreset() {
+    this.usePreset(this.preset === null ? 0 : this.preset + 1);
+  }
+
+  /** Change the window by fractions of its width. @param {number} centre @param {number} width */
+  changeWindow(centre, width) {
+    if (!this.picture) return;
+    const scale = this.picture.display.is_inverse ? -1 : 1;
+    this.window = {
+      ...this.window,
+      centre: this.window.centre + scale * centre * this.window.width,
+      width: Math.max(this.window.width * Math.exp(width), 1e-3),
+    };
+    this.preset = null;
+    this.painter.setTable(greyTable(this.picture.modality, this.window, this.picture.display.is_inverse));
+    this.requestPaint();
+  }
+
+  /** Show exactly this window. @param {Window} window */
+  useWindow(window) {
+    this.window = window;
+    this.changeWindow(0, 0);
+  }
+
+  fit() {
+    this.isFitted = true;
+    this.setView(fitted(this.screen, this.image, this.aspect));
+  }
+
+  actualSize() {
+    this.isFitted = false;
+    this.setView(oneToOne(this.view, this.screen, this.aspect));
+  }
+
+  /** @param {number} factor @param {{x: number, y: number}} [at] */
+  zoom(factor, at = { x: this.canvas.width / 2, y: this.canvas.height / 2 }) {
+    this.isFitted = false;
+    this.setView(zoomed(this.view, factor, at, this.screen, this.aspect));
+  }
+
+  /** @param {number} dx @param {number} dy device pixels */
+  pan(dx, dy) {
+    this.isFitted = false;
+    this.setView(moved(this.view, dx, dy, this.aspect));
+  }
+
+  /** @param {View} view */
+  setView(view) {
+    this.view = view;
+    this.requestPaint();
+  }
+
+  invert() {
+    this.isInverted = !this.isInverted;
+    this.requestPaint();
+  }
+
+  /** @param {Partial<Heat>} changes */
+  async setHeat(changes) {
+    const address = this.picture?.display.heat_map;
+    if (!this.picture || !address) return;
+    this.heat = { ...this.heat, ...changes };
+    const { picture } = this;
+    if (this.heat.isShown && !picture.heat) picture.heat = await fetchHeatMap(address).catch(() => null);
+    if (this.picture !== picture) return;
+    if (picture.heat) this.painter.setHeatMap(picture.heat);
+    this.requestPaint();
+  }
+
+  requestPaint() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
+  }
+
+  paint() {
+    this.frame = 0;
+    this.canvas.hidden = !this.picture;
+    if (this.picture) {
+      this.painter.paint({ view: this.view, aspect: this.aspect, isInverted: this.isInverted, heat: this.heat });
+      if (!this.paintedAt) {
+        this.paintedAt = performance.now();
+        this.dispatchEvent(new Event("painted"));
+      }
+    }
+    this.drawMeasure();
+    this.canvas.setAttribute("aria-label", this.words());
+    this.dispatchEvent(new Event("changed"));
+  }
+
+  /** What is shown, for those who do not see it. */
+  words() {
+    if (!this.picture) return "no image";
+    const { centre, width } = this.window;
+    const preset = this.preset === null ? "" : `${this.picture.display.presets[this.preset].name}, `;
+    const heat = !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
+    return `Radiograph, ${preset}window ${short(width)} centre ${short(centre)}, zoom ${Math.round(this.view.zoom * 100)} percent${this.isInverted ? ", inverted" : ""}, ${heat}`;
+  }
+
+  resize() {
+    // On whole device pixels: between them the browser would blend neighbouring greys.
+    const ratio = window.devicePixelRatio || 1;
+    const box = this.holder.getBoundingClientRect();
+    const [left, top] = [Math.ceil(box.left * ratio), Math.ceil(box.top * ratio)];
+    const width = Math.max(Math.floor(box.right * ratio) - left, 1);
+    const height = Math.max(Math.floor(box.bottom * ratio) - top, 1);
+    for (const canvas of [this.canvas, this.overlay]) {
+      canvas.style.left = `${left / ratio - box.left}px`;
+      canvas.style.top = `${top / ratio - box.top}px`;
+      canvas.style.width = `${width / ratio}px`;
+      canvas.style.height = `${height / ratio}px`;
+    }
+    if (width === this.canvas.width && height === this.canvas.height) return;
+    for (const canvas of [this.canvas, this.overlay]) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    if (this.isFitted) this.fit();
+    this.requestPaint();
+  }
+
+  followPointer() {
+    /** @type {{x: number, y: number} | null} */
+    let last = null;
+    let action = "";
+    const place = (/** @type {MouseEvent} */ event) => {
+      const box = this.canvas.getBoundingClientRect();
+      const ratio = this.canvas.width / Math.max(box.width, 1);
+      return { x: (event.clientX - box.left) * ratio, y: (event.clientY - box.top) * ratio };
+    };
+    this.holder.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.holder.addEventListener("pointerdown", (event) => {
+      if (!this.picture) return;
+      last = place(event);
+      action = event.button === 2 || event.shiftKey || event.button === 1 ? "pan" : this.tool;
+      if (action === "length" || action === "box") {
+        const from = toImage(this.view, last, this.screen, this.aspect);
+        this.measure = { kind: /** @type {"length" | "box"} */ (action), from, to: from };
+      }
+      this.holder.setPointerCapture(event.pointerId);
+    });
+    this.holder.addEventListener("pointermove", (event) => {
+      if (!last) return;
+      const now = place(event);
+      const [dx, dy] = [now.x - last.x, now.y - last.y];
+      last = now;
+      if (action === "pan") this.pan(dx, dy);
+      else if (this.measure && action !== "window") {
+        this.measure.to = toImage(this.view, now, this.screen, this.aspect);
+        this.requestPaint();
+      } else this.changeWindow(dy / this.canvas.height, (dx / this.canvas.width) * 2);
+    });
+    for (const name of ["pointerup", "pointercancel"]) {
+      this.holder.addEventListener(name, () => {
+        last = null;
+        if (action === "length" || action === "box") this.tool = "window";
+      });
+    }
+    this.holder.addEventListener("dblclick", () => this.fit());
+    this.holder.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY / 500), place(event));
+      },
+      { passive: false },
+    );
+  }
+
+  drawMeasure() {
+    const context = /** @type {CanvasRenderingContext2D} */ (this.overlay.getContext("2d"));
+    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    if (!this.measure || !this.picture) return;
+    const from = toScreen(this.view, this.measure.from, this.screen, this.aspect);
+    const to = toScreen(this.view, this.measure.to, this.screen, this.aspect);
+    context.strokeStyle = "#e0a94a";
+    context.fillStyle = "#e0a94a";
+    context.lineWidth = 2;
+    context.font = "16px system-ui, sans-serif";
+    context.beginPath();
+    if (this.measure.kind === "length") {
+      context.moveTo(from.x, from.y);
+      context.lineTo(to.x, to.y);
+    } else context.rect(from.x, from.y, to.x - from.x, to.y - from.y);
+    context.stroke();
+    context.fillText(this.measureWords(), to.x + 8, to.y - 8);
+  }
+
+  measureWords() {
+    const { measure, picture } = this;
+    if (!measure || !picture) return "";
+    const { display } = picture;
+    const dx = measure.to.x - measure.from.x;
+    const dy = measure.to.y - measure.from.y;
+    if (measure.kind === "box") return boxWords(picture, measure);
+    if (!display.row_spacing_mm) return `${Math.hypot(dx, dy * this.aspect).toFixed(0)} pixels`;
+    const length = Math.hypot(dx * display.column_spacing_mm, dy * display.row_spacing_mm);
+    return `${length.toFixed(1)} mm${display.is_spacing_at_detector ? " at the detector" : ""}`;
+  }
+}
+
+/** @param {import("./cases.js").Picture} picture @param {Measure} measure */
+function boxWords({ display, level, modality }, { from, to }) {
+  const scale = level.columns / display.columns;
+  const inside = (/** @type {number} */ value, /** @type {number} */ most) => Math.min(Math.max(Math.round(value * scale), 0), most);
+  const [left, right] = [inside(Math.min(from.x, to.x), level.columns), inside(Math.max(from.x, to.x), level.columns)];
+  const [top, bottom] = [inside(Math.min(from.y, to.y), level.rows), inside(Math.max(from.y, to.y), level.rows)];
+  let [sum, count, low, high] = [0, 0, Infinity, -Infinity];
+  for (let y = top; y < bottom; y += 1) {
+    for (let x = left; x < right; x += 1) {
+      const value = modality[level.values[y * level.columns + x]];
+      if (Number.isNaN(value)) continue;
+      sum += value;
+      count += 1;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return count ? `mean ${short(sum / count)}, ${short(low)} to ${short(high)}` : "";
+}
+
+/** @param {HTMLCanvasElement} canvas @param {string} name */
+function chosenPainter(canvas, name) {
+  const wanted = name || (hasGraphicsProcessor() ? "webgl" : "canvas");
+  if (wanted === "webgl") {
+    try {
+      return webglPainter(canvas);
+    } catch {
+      // The canvas is bound to WebGL only once a context was given, which failed here.
+    }
+  }
+  return canvasPainter(canvas);
+}
+
+/** @param {number} value */
+function short(value) {
+  return Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0);
+}
