@@ -22,7 +22,7 @@ from archive.account_records import Role
 from archive.commands import archive_of_site, database, jobs, opened_archive
 from archive.database import Archive
 from archive.errors import ArchiveError
-from archive.records import ProcessKind
+from archive.records import ProcessKind, StudyState
 from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site_settings
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
@@ -210,8 +210,9 @@ def _show_studies(files: list[Path], settings: Settings, archive: Archive, pacs:
     except (DicomNodeError, ArchiveError) as error:
         typer.echo(f"demo: {error}", err=True)
         return FAILURE
+    example = next((one for one in shown if one.study.state is StudyState.REPORTED), shown[0])
     typer.echo("\nOne of the reports, as the PACS keeps it:\n")
-    typer.echo(as_text(shown[0].reports[0]))
+    typer.echo(as_text(example.reports[0]))
     return 0
 
 

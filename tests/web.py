@@ -30,8 +30,8 @@ from archive.records import (
 )
 from config.settings import Settings, load_settings
 from tests.builders.arrivals import A_MODEL, a_report, an_arrival, an_outcome
+from tests.builders.grey_scales import encoded
 from tests.builders.people import a_new_user
-from tests.builders.radiographs import encoded
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"rest of a picture"
 JPEG_BYTES = b"\xff\xd8\xff\xe0" + b"rest of a picture"

@@ -83,7 +83,7 @@ PATIENT_ORIENTATION_ROW = _dcm("111044", "Patient Orientation Row")
 PATIENT_ORIENTATION_COLUMN = _dcm("111043", "Patient Orientation Column")
 HORIZONTAL_PIXEL_SPACING = _dcm("111026", "Horizontal Pixel Spacing")
 VERTICAL_PIXEL_SPACING = _dcm("111066", "Vertical Pixel Spacing")
-MILLIMETER = CodedConcept("mm", "UCUM", "millimeter")
+MILLIMETER = CodedConcept("mm", "UCUM", "mm")
 
 # Why there is no score: CID 6042 for what became of the analysis, CID 9300 for the cause. Our own
 # finer code stands in the Summary; a private scheme would make validators warn.

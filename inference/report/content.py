@@ -1,10 +1,14 @@
 """The kinds of content items that our reports hold, each made and checked by highdicom.
 
 highdicom has no place for the Image Library entries of flawed headers, for TID 1500 row 12, nor for
-a visual explanation, so the trees are put together here from its single items.
+a visual explanation, so the trees are put together here from its single items. Items that never
+change are written once and taken over as bytes (`Prepared`): writing is what costs the time, and
+nothing of a patient can stay behind in a part that holds only what is the same for all.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from struct import Struct
 
 from highdicom.sr import RelationshipTypeValues as Relation
 from highdicom.sr.coding import CodedConcept
@@ -18,21 +22,72 @@ from highdicom.sr.value_types import (
     TextContentItem,
     UIDRefContentItem,
 )
+from pydicom.charset import python_encoding
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.tag import Tag
 
-from inference.report.evidence import ObjectReference
+from inference.report.evidence import CHARACTER_SET, ObjectReference
+
+_CONTENT = Tag("ContentSequence")
+_ENCODING = python_encoding[CHARACTER_SET]
+_ITEM = Struct("<HHL")  # tag of an item and its length (PS3.5 7.5.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Content items that are already written, checked when they were."""
+
+    encoded: bytes
+
+
+def prepare(items: Iterable[ContentItem]) -> Prepared:
+    """Check items and write them as they stand in a Content Sequence."""
+    return Prepared(encoded=_written(list(items)))
 
 
 def container(
     name: CodedConcept,
-    content: Iterable[ContentItem],
+    content: Iterable[ContentItem | Prepared],
     *,
     relation: Relation | None = Relation.CONTAINS,
     template: str | None = None,
 ) -> ContainerContentItem:
-    """Make a container with its items; the root has no relation."""
+    """Make a container with its items, which are written here; the root has no relation."""
     item = ContainerContentItem(name, template_id=template, relationship_type=relation)
-    item.ContentSequence = ContentSequence(list(content))
+    encoded = b"".join(
+        part.encoded if isinstance(part, Prepared) else _written([part]) for part in content
+    )
+    item[_CONTENT] = RawDataElement(_CONTENT, "SQ", len(encoded), encoded, 0, False, True)
     return item
+
+
+def _written(items: list[ContentItem]) -> bytes:
+    """Items in explicit VR little endian and UTF-8, each with its length (PS3.5 7.5.1)."""
+    parts = []
+    for item in ContentSequence(items):
+        buffer = DicomBytesIO()
+        buffer.is_implicit_VR, buffer.is_little_endian = False, True
+        mark_as_ours(item)
+        write_dataset(buffer, item, parent_encoding=_ENCODING)
+        content = buffer.getvalue()
+        parts.append(_ITEM.pack(0xFFFE, 0xE000, len(content)) + content)
+    return b"".join(parts)
+
+
+def mark_as_ours(ds: Dataset) -> None:
+    """Tell pydicom that a data set is in the encoding that it will be written in.
+
+    Else every level of the tree is searched again for elements of ambiguous VR, of which there is
+    none in a report, and what is already written is read back to be written again.
+    """
+    ds.set_original_encoding(False, True, ds._character_set)
+    for element in ds.elements():
+        if isinstance(element, DataElement) and element.VR == "SQ":
+            for item in element.value:
+                mark_as_ours(item)
 
 
 def code(

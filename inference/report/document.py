@@ -16,7 +16,9 @@ from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian
 from inference import header
 from inference.report import codes, words
 from inference.report.author import MANUFACTURER, Author
+from inference.report.content import mark_as_ours
 from inference.report.evidence import (
+    CHARACTER_SET,
     LONGEST_LO,
     ObjectReference,
     hierarchy,
@@ -25,7 +27,6 @@ from inference.report.evidence import (
 )
 from inference.report.uids import Kind, of_model
 
-CHARACTER_SET = "ISO_IR 192"
 SERIES_NUMBER = 9901
 IMPLEMENTATION_CLASS_UID = UID("2.25.241196402413410174286158519116190871569")
 IMPLEMENTATION_VERSION_NAME = "HILUM"
@@ -84,8 +85,7 @@ def document(
     add_times(ds, placement.source, placement.made_at)
     add_equipment(ds, author)
     _add_references(ds, placement)
-    for element in content:
-        ds.add(element)
+    ds.update(content)
     ds.file_meta = file_meta(ds)
     return ds
 
@@ -93,6 +93,8 @@ def document(
 def encode(ds: Dataset) -> bytes:
     """Bytes of a document or image as a DICOM file (PS3.10)."""
     buffer = io.BytesIO()
+    if "PixelData" not in ds:  # its VR is ambiguous until it is written (PS3.5 Annex A.2)
+        mark_as_ours(ds)
     dcmwrite(buffer, ds, enforce_file_format=True)
     return buffer.getvalue()
 
@@ -124,6 +126,7 @@ def add_equipment(ds: Dataset, author: Author) -> None:
         item.SoftwareVersions = [author.software_version, author.model.version]
         if author.institution_name:
             item.InstitutionName = author.institution_name[:LONGEST_LO]
+    ds.DeviceUID = author.device_uid
     contributor.PurposeOfReferenceCodeSequence = [codes.PROCESSING_EQUIPMENT]
     contributor.ContributionDescription = (
         f"Classifier, weights SHA-256 {author.model.weights_sha256}"

@@ -20,6 +20,8 @@ from archive.records import (
 )
 from inference import header
 
+# Of everything that we write, whatever the received object was written in.
+CHARACTER_SET = "ISO_IR 192"
 # PS3.5 section 6.2.
 LONGEST_SH = 16
 LONGEST_LO = 64

@@ -13,13 +13,13 @@ from inference import header
 from inference.explanation import HeatMap
 from inference.report import codes, words
 from inference.report.author import Author
-from inference.report.document import (
+from inference.report.document import add_equipment, add_times, file_meta
+from inference.report.evidence import (
     CHARACTER_SET,
-    add_equipment,
-    add_times,
-    file_meta,
+    patient_and_study,
+    reference_to,
+    sop_reference,
 )
-from inference.report.evidence import patient_and_study, reference_to, sop_reference
 from inference.report.uids import Kind, of_model
 
 SERIES_NUMBER = 9902

@@ -8,10 +8,10 @@ from pydicom.dataset import Dataset
 from archive.records import StudyState
 from inference.report import codes, words
 from inference.report.author import Author
-from inference.report.content import code, text
+from inference.report.content import Prepared, code, text
 from inference.report.document import Placement, document
 from inference.report.image_library import image_library
-from inference.report.observation import evaluations, report_tree
+from inference.report.observation import comment, evaluations, report_tree
 from inference.report.refused import RefusedImage, refused_in_words
 from inference.report.uids import Kind
 
@@ -66,11 +66,11 @@ def _comments(
     foremost: RefusedImage,
     placement: Placement,
     language: words.Language,
-) -> Iterator[ContentItem]:
-    yield text(codes.COMMENT, words.DISCLAIMER[language])
+) -> Iterator[ContentItem | Prepared]:
+    yield comment(words.DISCLAIMER[language])
     for one in refused:
         if one is not foremost:
             sentence = words.OTHER_IMAGE_REFUSED[language]
             yield text(codes.COMMENT, refused_in_words(sentence, one, language))
     if placement.predecessor is not None:
-        yield text(codes.COMMENT, words.REPLACES[language])
+        yield comment(words.REPLACES[language])

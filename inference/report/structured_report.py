@@ -15,11 +15,11 @@ from pydicom.dataset import Dataset
 from archive.records import Finding, Presence
 from inference.report import codes, words
 from inference.report.author import Author
-from inference.report.content import code, container, image, number, text, uid
+from inference.report.content import Prepared, code, container, image, number, text, uid
 from inference.report.document import Placement, document
 from inference.report.evidence import ObjectReference, reference_to
 from inference.report.image_library import image_library
-from inference.report.observation import algorithm, evaluations, report_tree
+from inference.report.observation import algorithm, comment, evaluations, report_tree
 from inference.report.refused import RefusedImage, refused_in_words
 from inference.report.uids import Kind, of_model
 from inference.statements import Statement
@@ -121,16 +121,15 @@ def _group(position: int, reported: ReportedImage, author: Author) -> ContainerC
     source = reference_to(reported.source)
     tracking_uid = of_model(Kind.TRACKING, author.model, [source.key.sop_instance_uid])
     probability, threshold = percentages(reported.finding)
-    context, modifier = Relation.HAS_OBS_CONTEXT, Relation.HAS_CONCEPT_MOD
-    content: list[ContentItem] = [
+    context = Relation.HAS_OBS_CONTEXT
+    content: list[ContentItem | Prepared] = [
         text(codes.TRACKING_IDENTIFIER, f"Image {position}", relation=context),
         uid(codes.TRACKING_UID, tracking_uid, relation=context),
     ]
     if reported.finding.presence is Presence.PRESENT:
         content.append(code(codes.FINDING, codes.PNEUMONIA))
     content += [
-        code(codes.FINDING_SITE, codes.LUNG, relation=modifier),
-        *algorithm(author),
+        algorithm(author),
         _percentage(codes.PROBABILITY, probability, source),
         _percentage(codes.THRESHOLD_VALUE, threshold, source),
         image(codes.SOURCE_OF_MEASUREMENT, source),
@@ -150,17 +149,17 @@ def _comments(
     refused: Sequence[RefusedImage],
     placement: Placement,
     author: Author,
-) -> Iterator[ContentItem]:
+) -> Iterator[ContentItem | Prepared]:
     language = author.language
-    yield text(codes.COMMENT, words.DISCLAIMER[language])
+    yield comment(words.DISCLAIMER[language])
     for position, reported in enumerate(images, start=1):
         for statement in reported.statements:
             sentence = words.statement_in_words(statement, author.population, language)
             lead = f"{words.IMAGE[language]} {position}: " if len(images) > 1 else ""
-            yield text(codes.COMMENT, lead + sentence)
+            yield comment(lead + sentence)
     for one in refused:
         yield text(
             codes.COMMENT, refused_in_words(words.OTHER_IMAGE_REFUSED[language], one, language)
         )
     if placement.predecessor is not None:
-        yield text(codes.COMMENT, words.REPLACES[language])
+        yield comment(words.REPLACES[language])

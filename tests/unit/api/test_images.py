@@ -9,7 +9,7 @@ from archive.database import Archive
 from archive.files import sha256_of
 from archive.records import SopInstanceUid
 from archive.review_records import HeatMap
-from tests.builders.radiographs import COLUMNS, GREY_SCALES, ROWS, a_radiograph, encoded
+from tests.builders.grey_scales import COLUMNS, GREY_SCALES, ROWS, a_radiograph, encoded
 from tests.web import PNG_BYTES, a_client, store_radiograph, web_settings
 
 
