@@ -55,6 +55,15 @@ def settings(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks lose more to waiting for each other's threads than they gain."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def hilum_train(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -137,6 +146,7 @@ def test_evaluate_takes_the_raw_folder(
 def test_seed_recipe_learns_on_a_limited_set(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
+    torch.set_num_threads(2)
     data = kaggle_folder(tmp_path_factory.mktemp("many"), train=230, test=1)
 
     result = hilum_train(
@@ -157,7 +167,6 @@ def test_interrupted_run_ends_with_the_same_figures(
     prepared: Path, settings: Path, tmp_path: Path
 ) -> None:
     data, recipe = load(prepared), load_training_settings(settings).recipes["hilum"]
-    torch.set_num_threads(1)
     cpu = torch.device("cpu")
 
     def interrupt(batches: Iterator[object], epoch: int, _count: int) -> Iterator[object]:
