@@ -28,6 +28,7 @@ class Kind(StrEnum):
     AI_RESULT = "AI result"
     NOT_ANALYSED = "not analysed"
     HEAT_MAP = "heat map"
+    PICTURE = "picture of a heat map"
     TRACKING = "tracking"
     REVIEW = "review"
     SERIES_OF_REVIEWS = "series of reviews"

@@ -58,6 +58,9 @@ def _reports() -> dict[str, Dataset]:
     made["Spanish"] = an_ai_result(
         radiograph(), Presence.ABSENT, statements=STATEMENTS, author=spanish
     )
+    alone = a_decision(ReviewDecision.CORRECTED, Presence.PRESENT)
+    made["reviewed without result"] = a_review(a_refusal(radiograph()), alone)
+    made["unreadable"] = a_review(an_ai_result(radiograph()), a_decision(ReviewDecision.UNREADABLE))
     made["Spanish rejected"] = a_review(
         an_ai_result(radiograph(), author=spanish), a_decision(ReviewDecision.REJECTED)
     )
