@@ -7,10 +7,15 @@ grey scale, anti-aliased resize, equalisation; the largest difference between th
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
-from monai.transforms import Compose, EnsureChannelFirst, Resize, ScaleIntensityRange
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.array import ScaleIntensityRange
+from monai.transforms.spatial.array import Resize
+from monai.transforms.utility.array import EnsureChannelFirst
+from pydicom import Dataset
 
 from inference.pixels import read_pixels
 from inference.resampling import resize_anti_aliased
@@ -26,7 +31,7 @@ def drawn(rows: int, columns: int) -> np.ndarray:
     down, across = np.mgrid[0:rows, 0:columns] / np.array([rows, columns])[:, None, None]
     ellipse = ((down - 0.4) / 0.3) ** 2 + ((across - 0.6) / 0.2) ** 2 < 1
     grey = 0.2 + 0.3 * down + 0.4 * ellipse + np.random.default_rng(1).normal(0, 0.02, down.shape)
-    return (grey.clip(0, 1) * WHITE).astype(np.uint16)
+    return np.asarray((grey.clip(0, 1) * WHITE).astype(np.uint16))
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -38,6 +43,10 @@ def milliseconds(work: Callable[[], object]) -> float:
         work()
         taken.append(1000 * (time.perf_counter() - started))
     return statistics.median(taken)
+
+
+def _read_and_resize(ds: Dataset) -> np.ndarray:
+    return resize_anti_aliased(read_pixels(ds), 224)
 
 
 def main() -> None:
@@ -58,8 +67,8 @@ def main() -> None:
         difference = np.abs(
             resize_anti_aliased(read_pixels(ds), 224) - chain(pixels)[0].numpy()
         ).max()
-        theirs = milliseconds(lambda pixels=pixels: chain(pixels))
-        ours = milliseconds(lambda ds=ds: resize_anti_aliased(read_pixels(ds), 224))
+        theirs = milliseconds(partial(chain, pixels))
+        ours = milliseconds(partial(_read_and_resize, ds))
         print(
             f"{rows} x {columns}: MONAI {theirs:.1f} ms, Hilum {ours:.1f} ms with reading the "
             f"stored values, {theirs / ours:.0f} x, largest difference {255 * difference:.3f}/255"

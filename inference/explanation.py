@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 LONGEST_SIDE_PIXELS = 1200
@@ -95,10 +94,9 @@ def _painted(grey: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 def _spread(activation: np.ndarray, shown: tuple[int, ...]) -> np.ndarray:
     """Interpolate the map's cells, which divide the image evenly, to the shown pixels."""
-    spread = torch.nn.functional.interpolate(
-        torch.from_numpy(activation)[None, None], size=shown, mode="bilinear", align_corners=False
-    )
-    return np.asarray(spread[0, 0].numpy())
+    rows, columns = shown
+    cells = Image.fromarray(np.asarray(activation, dtype=np.float32))
+    return np.asarray(cells.resize((columns, rows), Image.Resampling.BILINEAR))
 
 
 def _caption(lines: tuple[str, ...], width: int) -> np.ndarray:

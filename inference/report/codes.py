@@ -114,3 +114,15 @@ REFUSALS = {
 # Header: CID 7005.
 PROCESSING_EQUIPMENT = _dcm("109102", "Processing Equipment")
 SOURCE_IMAGE = _dcm("121322", "Source image for image processing operation")  # CID 7202
+
+# Review by a person: TID 1003, and CID 3217 for what became of the machine's statement. No code of
+# IHE's assessment profile was to be had; `REVIEW_CONCLUSIONS` is the one place to change then.
+PERSON = _dcm("121006", "Person")
+PERSON_OBSERVER_NAME = _dcm("121008", "Person Observer Name")
+PERSON_OBSERVER_LOGIN = _dcm("128774", "Person Observer's Login Name")
+PERSON_OBSERVER_ORGANIZATION = _dcm("121009", "Person Observer's Organization Name")
+PERSON_OBSERVER_ROLE = _dcm("121011", "Person Observer's Role in this Procedure")
+VERIFYING = _dcm("121098", "Verifying")  # CID 7453
+CONCLUSION = _dcm("121077", "Conclusion")
+AGREEMENT = _dcm("122775", "Agreement with prior findings")
+DISAGREEMENT = _dcm("122776", "Disagreement with prior findings")

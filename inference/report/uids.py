@@ -30,6 +30,7 @@ class Kind(StrEnum):
     HEAT_MAP = "heat map"
     TRACKING = "tracking"
     REVIEW = "review"
+    SERIES_OF_REVIEWS = "series of reviews"
 
 
 def derive(kind: Kind, *parts: str) -> UID:

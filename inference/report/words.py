@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from archive.records import Presence, Refusal
 from inference.bundle import Population
+from inference.report.decisions import ReviewDecision
 from inference.statements import Statement
 
 
@@ -72,6 +73,27 @@ SERIES_DESCRIPTION = {_EN: "AI result (Hilum)", _ES: "Resultado de IA (Hilum)"}
 HEAT_MAP_SERIES_DESCRIPTION = {
     _EN: "AI heat map (not for diagnosis)",
     _ES: "Mapa de calor de IA (no para diagnóstico)",
+}
+
+REVIEW_SERIES_DESCRIPTION = {
+    _EN: "Radiologist review of AI result",
+    _ES: "Revisión radiológica del resultado de IA",
+}
+REVIEW_SUMMARY = {
+    _EN: "Radiologist: {presence}. The AI result was {decision}. {ai}",
+    _ES: "Radiólogo: {presence}. El resultado de la IA fue {decision}. {ai}",
+}
+REVIEW_DECISIONS = {
+    _EN: {
+        ReviewDecision.ACCEPTED: "accepted",
+        ReviewDecision.REJECTED: "rejected",
+        ReviewDecision.CORRECTED: "corrected",
+    },
+    _ES: {
+        ReviewDecision.ACCEPTED: "aceptado",
+        ReviewDecision.REJECTED: "rechazado",
+        ReviewDecision.CORRECTED: "corregido",
+    },
 }
 
 REFUSALS = {

@@ -10,18 +10,22 @@ from pydicom.dataset import Dataset
 from archive.records import Finding, Presence, Refusal, SopInstanceUid, StudyState
 from inference.explanation import HeatMap, draw
 from inference.report.author import Author, author_of
-from inference.report.document import Placement
+from inference.report.decisions import Decision, ReviewDecision, Reviewer
+from inference.report.document import Placement, encode
 from inference.report.evidence import ObjectReference, reference_to
 from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
+from inference.report.review import review
 from inference.report.structured_report import ReportedImage, ai_result
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.bundles import a_manifest
 from tests.builders.radiographs import drawn_chest
+from tests.builders.studies import as_dataset
 
 MADE_AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+REVIEWER = Reviewer(name="Doe^Jane^^Dr", login="jdoe", organization="General Hospital")
 PROBABILITIES = {Presence.PRESENT: 0.87, Presence.ABSENT: 0.12, Presence.UNDETERMINED: 0.5}
 
 
@@ -95,3 +99,25 @@ def a_heat_map(source: Dataset, drawn: HeatMap | None = None) -> Dataset:
         activation[1, 5] = 1.0
         drawn = draw((drawn_chest() >> 4).astype(np.uint8), activation, ("AI: not for diagnosis",))
     return heat_map_image(source, drawn, an_author(), number=1, made_at=MADE_AT)
+
+
+def a_decision(
+    decision: ReviewDecision = ReviewDecision.ACCEPTED,
+    presence: Presence | None = None,
+    *,
+    reviewer: Reviewer = REVIEWER,
+    review_id: str = "1",
+    comment: str = "",
+) -> Decision:
+    return Decision(
+        decision=decision,
+        reviewer=reviewer,
+        review_id=review_id,
+        presence=presence,
+        comment=comment,
+    )
+
+
+def a_review(ai_result: Dataset, decision: Decision | None = None) -> Dataset:
+    """The document of a decision on an AI result as it lies in the archive."""
+    return review(as_dataset(encode(ai_result)), decision or a_decision(), made_at=MADE_AT)

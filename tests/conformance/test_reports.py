@@ -9,13 +9,21 @@ import pytest
 from pydicom.dataset import Dataset
 
 from archive.records import Presence, Refusal, StudyState
+from inference.report.decisions import ReviewDecision
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.dirty_headers import DIRT
 from tests.builders.radiographs import file_bytes, radiograph
-from tests.builders.reports import a_heat_map, a_refusal, an_ai_result, an_author
+from tests.builders.reports import (
+    a_decision,
+    a_heat_map,
+    a_refusal,
+    a_review,
+    an_ai_result,
+    an_author,
+)
 from tests.builders.studies import as_dataset
 from tests.unit.inference.report.tree import named
 from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, one_of_every_shape, pixelmed
@@ -32,6 +40,13 @@ def _reports() -> dict[str, Dataset]:
         for presence in Presence:
             made[f"{kind} {presence}"] = an_ai_result(source, presence, statements=STATEMENTS)
         made[f"{kind} with heat map"] = an_ai_result(source, heat_map=a_heat_map(source))
+        ai_result = an_ai_result(source)
+        made[f"{kind} accepted"] = a_review(ai_result)
+        made[f"{kind} rejected"] = a_review(ai_result, a_decision(ReviewDecision.REJECTED))
+        made[f"{kind} corrected"] = a_review(
+            ai_result,
+            a_decision(ReviewDecision.CORRECTED, Presence.UNDETERMINED, comment="Rotated."),
+        )
         made[f"{kind} superseding"] = an_ai_result(
             radiograph(kind), Presence.PRESENT, predecessor=first
         )
@@ -42,6 +57,9 @@ def _reports() -> dict[str, Dataset]:
     spanish = an_author(Language.SPANISH)
     made["Spanish"] = an_ai_result(
         radiograph(), Presence.ABSENT, statements=STATEMENTS, author=spanish
+    )
+    made["Spanish rejected"] = a_review(
+        an_ai_result(radiograph(), author=spanish), a_decision(ReviewDecision.REJECTED)
     )
     made["Spanish not analysed"] = a_refusal(radiograph(), author=spanish)
     for dirt in DIRT:

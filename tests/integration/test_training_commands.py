@@ -3,7 +3,7 @@
 import json
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ from inference.preprocessing import to_model_input
 from tests.builders.kaggle import kaggle_folder
 from training.commands import app
 from training.dataset import load
-from training.fit import fit
-from training.run import HISTORY_FILE, RUN_FILE
+from training.fit import Batch, fit
+from training.run import HISTORY_FILE, RUN_FILE, EpochFigures
 
 SMALL = {
     "architecture": "mobilenet_v2",
@@ -53,6 +53,15 @@ def settings(tmp_path: Path) -> Path:
     path = tmp_path / "training.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks lose more to waiting for each other's threads than they gain."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def hilum_train(*arguments: object) -> Result:
@@ -137,6 +146,7 @@ def test_evaluate_takes_the_raw_folder(
 def test_seed_recipe_learns_on_a_limited_set(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
+    torch.set_num_threads(2)
     data = kaggle_folder(tmp_path_factory.mktemp("many"), train=230, test=1)
 
     result = hilum_train(
@@ -157,10 +167,9 @@ def test_interrupted_run_ends_with_the_same_figures(
     prepared: Path, settings: Path, tmp_path: Path
 ) -> None:
     data, recipe = load(prepared), load_training_settings(settings).recipes["hilum"]
-    torch.set_num_threads(1)
     cpu = torch.device("cpu")
 
-    def interrupt(batches: Iterator[object], epoch: int, _count: int) -> Iterator[object]:
+    def interrupt(batches: Iterable[Batch], epoch: int, _count: int) -> Iterator[Batch]:
         for place, batch in enumerate(batches):
             if (epoch, place) == (1, 2):
                 raise Killed
@@ -171,7 +180,7 @@ def test_interrupted_run_ends_with_the_same_figures(
         fit(data, recipe, tmp_path / "cut", device=cpu, step_bar=interrupt)
     resumed = fit(data, recipe, tmp_path / "cut", device=cpu, resume=True)
 
-    def results(history: list[object]) -> list[dict[str, float]]:
+    def results(history: list[EpochFigures]) -> list[dict[str, float]]:
         timeless = {"seconds", "loading_fraction"}
         return [{k: v for k, v in vars(f).items() if k not in timeless} for f in history]
 
