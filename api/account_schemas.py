@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from api.auth.accounts import NewToken
-from api.schemas import ApiModel
+from api.auth.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from api.schemas import ApiModel, WholeNumber
 from archive import account_records as records
 from archive.account_records import Role, Scope
 
@@ -14,6 +15,17 @@ from archive.account_records import Role, Scope
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 PlainText = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=200)]
 Login = Annotated[str, StringConstraints(pattern=_PLAIN, min_length=1, max_length=64)]
+# As `auth/accounts.py` checks them; here so that the document says so.
+NewLogin = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", max_length=64)
+]
+PersonName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\^ ]*[^\\=\^ \x00-\x1f\x7f][^\\=\x00-\x1f\x7f]*$", max_length=64),
+]
+NewPassword = Annotated[
+    str, StringConstraints(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+]
 Password = Annotated[str, StringConstraints(max_length=256)]
 
 
@@ -37,25 +49,27 @@ class SessionBody(ApiModel):
 class NewUserBody(ApiModel):
     """An account to be made."""
 
-    login: Login = Field(examples=["ito"])
-    person_name: Annotated[str, StringConstraints(max_length=64)] = Field(
+    login: NewLogin = Field(examples=["ito"])
+    person_name: PersonName = Field(
         description="As it will stand in verified reports, Family^Given.", examples=["Ito^Ken"]
     )
     organisation: PlainText = ""
     roles: list[Role] = Field(min_length=1, max_length=len(Role), examples=[["radiologist"]])
-    password: Password = Field(examples=["correct horse battery"])
-    is_shared: bool = Field(default=False, description="Used by several people: may not review.")
+    password: NewPassword = Field(examples=["correct horse battery"])
+    is_shared: bool = Field(
+        default=False, strict=True, description="Used by several people: may not review."
+    )
 
 
 class UserChanges(ApiModel):
     """What is to change of an account; what is left out stays."""
 
-    person_name: Annotated[str, StringConstraints(max_length=64)] | None = None
+    person_name: PersonName | None = None
     organisation: PlainText | None = None
-    roles: list[Role] | None = Field(default=None, max_length=len(Role))
-    password: Password | None = None
-    is_shared: bool | None = None
-    is_active: bool | None = None
+    roles: list[Role] | None = Field(default=None, min_length=1, max_length=len(Role))
+    password: NewPassword | None = None
+    is_shared: StrictBool | None = None
+    is_active: StrictBool | None = None
 
 
 class UserBody(ApiModel):
@@ -84,7 +98,7 @@ class NewTokenBody(ApiModel):
 
     name: PlainText = Field(examples=["nightly export"])
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["predict"]])
-    days: int = Field(ge=1, le=366, description="How long it is good.", examples=[90])
+    days: WholeNumber = Field(ge=1, le=366, description="How long it is good.", examples=[90])
 
 
 class TokenBody(ApiModel):

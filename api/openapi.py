@@ -47,4 +47,17 @@ def _document(app: FastAPI) -> dict[str, Any]:
     # FastAPI's own form of a validation error, which is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
         known.pop(name, None)
+    _demand_revisions(document)
     return document
+
+
+def _demand_revisions(document: dict[str, Any]) -> None:
+    """Say that a decision needs If-Match; the route itself answers 428 where it is missing."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            if "428" not in operation["responses"]:
+                continue
+            for parameter in operation["parameters"]:
+                if parameter["name"] == "If-Match":
+                    parameter["required"] = True
+                    parameter["schema"] = {"type": "string", "pattern": '^"[0-9]{1,9}"$'}

@@ -11,6 +11,7 @@ from api.schemas import (
     StudyBody,
     StudySummary,
     Uid,
+    WholeNumber,
     study_body,
     study_summary,
 )
@@ -54,7 +55,7 @@ class NewReviewBody(ApiModel):
     )
     reason: ReviewReason = ReviewReason.NONE
     comment: Comment = ""
-    image_visible_milliseconds: int = Field(
+    image_visible_milliseconds: WholeNumber = Field(
         ge=0, le=86_400_000, description="How long the image was on the screen."
     )
     blind_presence: Presence | None = Field(

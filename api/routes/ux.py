@@ -29,7 +29,7 @@ class WaitingBody(ApiModel):
     """One measured wait."""
 
     what: Waited
-    milliseconds: float = Field(ge=0, le=LONGEST_MILLISECONDS)
+    milliseconds: float = Field(strict=True, ge=0, le=LONGEST_MILLISECONDS)
 
 
 @router.post(
