@@ -29,6 +29,8 @@ class Kind(StrEnum):
     NOT_ANALYSED = "not analysed"
     HEAT_MAP = "heat map"
     PICTURE = "picture of a heat map"
+    SEGMENTATION = "segmentation"
+    OUTLINE = "outline"
     TRACKING = "tracking"
     REVIEW = "review"
     SERIES_OF_REVIEWS = "series of reviews"
