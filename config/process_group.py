@@ -7,14 +7,14 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
 # The exit status of a command whose settings are wrong; starting it again would not help.
 CONFIGURATION_ERROR = 2
-# A part that ends by itself is started again after this long, doubled each time up to the most.
+# A part that ends by itself is started again after this long; doubled each time, up to the most,
+# while it never gets as far as `ready`.
 FIRST_RESTART_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 30.0
 # What is being received or sent when SIGTERM comes is finished within this time.
@@ -74,7 +74,6 @@ class ProcessGroup:
         pause = FIRST_RESTART_SECONDS
         was_ready = False
         while not self._stop.is_set():
-            started = time.monotonic()
             status, ready = self._run_once(command, count_ready=not was_ready)
             was_ready = was_ready or ready
             if self._stop.is_set():
@@ -82,8 +81,8 @@ class ProcessGroup:
             if status == CONFIGURATION_ERROR:
                 self.end(status)
                 return
-            lived_long = time.monotonic() - started > LONGEST_RESTART_SECONDS
-            pause = FIRST_RESTART_SECONDS if lived_long else min(pause * 2, LONGEST_RESTART_SECONDS)
+            # What could work before is needed at once; what never could is tried ever later.
+            pause = FIRST_RESTART_SECONDS if ready else min(pause * 2, LONGEST_RESTART_SECONDS)
             log.error("part ended, starting it again", status=status, seconds=pause)
             self._stop.wait(pause)
 

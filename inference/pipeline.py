@@ -94,7 +94,11 @@ def report(study: OpenedStudy, found: Sequence[FoundImage], pipeline: Pipeline) 
         study,
         found,
         pipeline.archive.repository.current_result(study.claim.study_uid),
-        ReportingRoom(files=pipeline.archive.files, author=pipeline.author),
+        ReportingRoom(
+            files=pipeline.archive.files,
+            author=pipeline.author,
+            keep_heat_map=pipeline.archive.repository.record_heat_map,
+        ),
         made_at=pipeline.clock(),
     )
 

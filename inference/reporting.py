@@ -1,10 +1,12 @@
 """From findings to an outcome whose reports are durable: builds, writes, records nothing yet."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from archive.files import FileStore, sha256_of
@@ -20,8 +22,9 @@ from archive.records import (
     SopInstanceUid,
     StudyState,
 )
+from archive.review_records import HeatMap
 from inference.eligibility import foremost
-from inference.explanation import draw
+from inference.explanation import LEAST_HEAT_FRACTION, draw
 from inference.opening import OpenedImage, OpenedStudy
 from inference.report.author import Author
 from inference.report.document import Placement, encode
@@ -30,6 +33,7 @@ from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
 from inference.report.structured_report import ReportedImage, ai_result, summary
+from inference.report.uids import Kind, of_model
 from inference.report.words import DISCLAIMER, refusal_in_words, statement_in_words
 
 
@@ -49,6 +53,8 @@ class ReportingRoom:
 
     files: FileStore
     author: Author
+    keep_heat_map: Callable[[HeatMap], None]
+    """Records where the reading page finds the map of an image."""
 
 
 def outcome_of(
@@ -96,6 +102,7 @@ def _draw(found: FoundImage, number: int, room: ReportingRoom, made_at: datetime
         return None
     author, source = room.author, found.image.source
     result = summary([_reported(found, None)], author.language)
+    _keep_for_the_page(source, found.activation, room)
     limits = [
         statement_in_words(one, author.population, author.language)
         for one in found.image.statements
@@ -103,6 +110,24 @@ def _draw(found: FoundImage, number: int, room: ReportingRoom, made_at: datetime
     caption = (result, DISCLAIMER[author.language], *limits)
     drawn = draw(found.image.grey, found.activation, caption)
     return heat_map_image(source, drawn, author, number=number, made_at=made_at)
+
+
+def _keep_for_the_page(source: Dataset, activation: np.ndarray, room: ReportingRoom) -> None:
+    """Keep the bare map, which the reading page colours itself; a repeat replaces it."""
+    buffer = io.BytesIO()
+    Image.fromarray((activation * 255).round().astype(np.uint8)).save(buffer, "PNG")
+    content = buffer.getvalue()
+    received = reference_to(source).key
+    name = of_model(Kind.PICTURE, room.author.model, [received.sop_instance_uid])
+    key = replace(received, sop_instance_uid=SopInstanceUid(name))
+    room.keep_heat_map(
+        HeatMap(
+            sop_instance_uid=received.sop_instance_uid,
+            file_key=room.files.write_report(key, content),
+            file_sha256=sha256_of(content),
+            display_threshold=LEAST_HEAT_FRACTION,
+        )
+    )
 
 
 def _reported(found: FoundImage, heat_map: Dataset | None) -> ReportedImage:

@@ -28,6 +28,7 @@ from archive.records import (
     Refusal,
     StudyState,
 )
+from archive.review_records import ClaimedReview
 from config.logs import uid_digest
 from config.settings import Settings, WorkerSettings
 from inference.heartbeat import Heartbeat
@@ -35,7 +36,9 @@ from inference.model import Classifier, load_classifier
 from inference.pipeline import Pipeline, analyse, give_up
 from inference.prediction import predict
 from inference.report.author import author_of
+from inference.report.decisions import DecisionInvalid
 from inference.report.words import refusal_in_words
+from inference.reviewing import report_review
 from inference.warm_up import warm_up
 
 SHIPPED_BUNDLES = Path(__file__).parent / "models"
@@ -127,6 +130,14 @@ def work_once(bench: Bench) -> bool:
             lease_seconds=bench.settings.lease_seconds,
             maximum_attempts=bench.settings.maximum_attempts,
         )
+        decisions = bench.archive.repository.claim_reviews(
+            bench.name,
+            limit=bench.settings.batch_size,
+            lease_seconds=bench.settings.lease_seconds,
+            maximum_attempts=bench.settings.maximum_attempts,
+        )
+        for decision in decisions:
+            _report_review(decision, bench)
         hopeless = [one for one in claims if one.attempt > bench.settings.maximum_attempts]
         for claim in hopeless:
             _set_aside(claim, bench)
@@ -135,7 +146,7 @@ def work_once(bench: Bench) -> bool:
         # What was claimed comes back to the queue when its lease ends.
         log.warning("the archive does not answer", error=type(error).__name__)
         return False
-    return bool(questions or claims)
+    return bool(questions or decisions or claims)
 
 
 def _analyse(claims: Sequence[ClaimedStudy], bench: Bench) -> None:
@@ -227,6 +238,28 @@ def _answer(question: ClaimedPrediction, bench: Bench) -> None:
         bench.archive.repository.finish_prediction(question, prediction)
     except LeaseLost:
         log.info("nobody waits for this prediction")
+
+
+def _report_review(claim: ClaimedReview, bench: Bench) -> None:
+    """Turn one decision into a verified report; one that cannot be is set aside with its reason."""
+    study, repository = uid_digest(claim.review.study_uid), bench.archive.repository
+    try:
+        try:
+            report = report_review(claim, bench.archive)
+            repository.finish_review(claim, report, destinations=bench.destinations)
+        except (ArchiveUnavailable, LeaseLost):
+            raise
+        except DecisionInvalid as error:
+            repository.return_review(claim, reason=str(error), is_hopeless=True)
+        except Exception as error:  # noqa: BLE001  # the process loop
+            _log_failure("review could not be reported", error, study=study)
+            is_hopeless = claim.attempt >= bench.settings.maximum_attempts
+            reason = refusal_in_words(Refusal.PROCESSING_FAILED)
+            repository.return_review(claim, reason=reason, is_hopeless=is_hopeless)
+        else:
+            log.info("review reported", study=study, attempt=claim.attempt)
+    except LeaseLost:
+        log.info("lease lost", study=study)
 
 
 def _log_failure(message: str, error: Exception, **fields: object) -> None:

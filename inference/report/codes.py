@@ -126,3 +126,7 @@ VERIFYING = _dcm("121098", "Verifying")  # CID 7453
 CONCLUSION = _dcm("121077", "Conclusion")
 AGREEMENT = _dcm("122775", "Agreement with prior findings")
 DISAGREEMENT = _dcm("122776", "Disagreement with prior findings")
+
+# Segmentation and presentation state: CID 217 for the kind of map.
+CLASS_ACTIVATION = _dcm("130402", "Class activation")
+SPATIAL_CONCEPT = _sct("309825002", "Spatial and Relational Concept")  # CID 7150

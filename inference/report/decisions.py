@@ -12,6 +12,8 @@ class ReviewDecision(StrEnum):
     ACCEPTED = "ACCEPTED"
     REJECTED = "REJECTED"
     CORRECTED = "CORRECTED"
+    UNREADABLE = "UNREADABLE"
+    """The images cannot be judged by the person either."""
 
 
 class DecisionInvalid(ValueError):
@@ -44,21 +46,30 @@ class Decision:
 _OPPOSITE = {Presence.PRESENT: Presence.ABSENT, Presence.ABSENT: Presence.PRESENT}
 
 
-def presence_decided(decision: Decision, by_machine: Presence) -> Presence:
+def presence_decided(decision: Decision, by_machine: Presence | None) -> Presence:
     """Say what stands after the decision.
+
+    Parameters
+    ----------
+    by_machine
+        None where the machine said nothing, because the study was not analysed.
 
     Raises
     ------
     DecisionInvalid
         A correction without a value or with the machine's own, a value without a correction, or a
-        rejection of a result that has no opposite.
+        decision on a result that there is not, or that has no opposite.
     """
     if decision.decision is ReviewDecision.CORRECTED:
-        if decision.presence in {None, by_machine}:
+        if decision.presence is None or decision.presence is by_machine:
             raise DecisionInvalid("a correction says something else than the AI result")
-        return decision.presence or by_machine
+        return decision.presence
     if decision.presence is not None:
         raise DecisionInvalid("only a correction has a value of its own")
+    if decision.decision is ReviewDecision.UNREADABLE:
+        return Presence.UNDETERMINED
+    if by_machine is None:
+        raise DecisionInvalid("there is no result to decide on")
     if decision.decision is ReviewDecision.ACCEPTED:
         return by_machine
     if by_machine not in _OPPOSITE:

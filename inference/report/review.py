@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from highdicom.sr import RelationshipTypeValues as Relation
-from highdicom.sr.coding import CodedConcept
 from highdicom.sr.value_types import (
     ContainerContentItem,
     ContentItem,
@@ -23,7 +22,6 @@ from inference.report import codes, words
 from inference.report.content import code, container, text, with_children
 from inference.report.decisions import (
     Decision,
-    DecisionInvalid,
     ReviewDecision,
     Reviewer,
     check_reviewer,
@@ -35,7 +33,6 @@ from inference.report.evidence import (
     ObjectReference,
     hierarchy,
     patient_and_study,
-    reference_to,
 )
 from inference.report.uids import Kind, derive
 
@@ -76,16 +73,16 @@ def review(
     decision: Decision,
     *,
     made_at: datetime,
-    predecessor: ObjectReference | None = None,
+    predecessor: ObjectReference | None,
 ) -> Dataset:
     """Build the document of a decision; a pure function, a repeat makes the same object.
 
     Parameters
     ----------
     ai_result
-        Our own AI result, as it was sent.
+        Our own AI result, as it was sent; also one that says that the study was not analysed.
     predecessor
-        The review that this one replaces; the AI result where there is none.
+        The document that this one follows: the AI result, or an earlier review.
 
     Raises
     ------
@@ -103,24 +100,19 @@ def review(
     ds.PreliminaryFlag = "FINAL"
     add_times(ds, ai_result, made_at)
     _verify(ds, decision.reviewer)
-    ds.PredecessorDocumentsSequence = hierarchy([predecessor or reference_to(ai_result)])
+    if predecessor is not None:
+        ds.PredecessorDocumentsSequence = hierarchy([predecessor])
     ds.update(_tree(ai_result, decision, presence))
     ds.file_meta = file_meta(ds)
     return ds
 
 
-def presence_in(report: Dataset) -> Presence:
-    """Read what an AI result or a review says of pneumonia.
-
-    Raises
-    ------
-    DecisionInvalid
-        It says nothing, because the study was not analysed.
-    """
-    for item in _container(report, codes.QUALITATIVE_EVALUATIONS).ContentSequence:
+def presence_in(report: Dataset) -> Presence | None:
+    """Read what an AI result or a review says of pneumonia; None where it says nothing."""
+    for item in _evaluations(report):
         if _name(item) == codes.PNEUMONIA.value:
             return _PRESENCES[str(item.ConceptCodeSequence[0].CodeValue)]
-    raise DecisionInvalid("there is no result to decide on")
+    return None
 
 
 def _identify(ds: Dataset, ai_result: Dataset, decision: Decision) -> None:
@@ -147,20 +139,11 @@ def _verify(ds: Dataset, reviewer: Reviewer) -> None:
 
 def _tree(ai_result: Dataset, decision: Decision, presence: Presence) -> ContainerContentItem:
     """Repeat the AI result's tree with the person as an observer and the person's evaluation."""
-    groups = _container(ai_result, codes.IMAGING_MEASUREMENTS).ContentSequence
-    measurements = container(
-        codes.IMAGING_MEASUREMENTS,
-        [_group(group, decision, presence, is_only=len(groups) == 1) for group in groups],
-    )
-    evaluations = container(
-        codes.QUALITATIVE_EVALUATIONS,
-        [
-            code(codes.PNEUMONIA, codes.PRESENCE[presence]),
-            code(codes.CONCLUSION, REVIEW_CONCLUSIONS[decision.decision]),
-            text(codes.SUMMARY, _summary(ai_result, decision, presence)),
-            *([text(codes.COMMENT, decision.comment)] if decision.comment.strip() else []),
-        ],
-    )
+    containers = {_name(item): item for item in ai_result.ContentSequence if _is_container(item)}
+    library = containers.get(codes.IMAGE_LIBRARY.value)
+    measurements = containers.get(codes.IMAGING_MEASUREMENTS.value)
+    groups = [] if measurements is None else list(measurements.ContentSequence)
+    repeated = [_group(group, decision, presence, is_only=len(groups) == 1) for group in groups]
     first, *others = _beginning(ai_result)  # the language goes before every observer
     return container(
         codes.IMAGING_MEASUREMENT_REPORT,
@@ -168,12 +151,27 @@ def _tree(ai_result: Dataset, decision: Decision, presence: Presence) -> Contain
             first,
             *_person(decision.reviewer),
             *others,
-            *_taken_over([_container(ai_result, codes.IMAGE_LIBRARY)]),
-            measurements,
-            evaluations,
+            *_taken_over([] if library is None else [library]),
+            *([container(codes.IMAGING_MEASUREMENTS, repeated)] if repeated else []),
+            _evaluated(ai_result, decision, presence),
         ],
         relation=None,
         template="1500",
+    )
+
+
+def _evaluated(ai_result: Dataset, decision: Decision, presence: Presence) -> ContainerContentItem:
+    """Say what stands now, and what became of the AI result if there was one."""
+    conclusion = REVIEW_CONCLUSIONS.get(decision.decision)
+    has_conclusion = conclusion is not None and presence_in(ai_result) is not None
+    return container(
+        codes.QUALITATIVE_EVALUATIONS,
+        [
+            code(codes.PNEUMONIA, codes.PRESENCE[presence]),
+            *([code(codes.CONCLUSION, conclusion)] if conclusion and has_conclusion else []),
+            text(codes.SUMMARY, _summary(ai_result, decision, presence)),
+            *([text(codes.COMMENT, decision.comment)] if decision.comment.strip() else []),
+        ],
     )
 
 
@@ -214,18 +212,18 @@ def _group(
 
 def _summary(ai_result: Dataset, decision: Decision, presence: Presence) -> str:
     language = _language(ai_result)
-    evaluations = _container(ai_result, codes.QUALITATIVE_EVALUATIONS).ContentSequence
+    shown = words.PRESENCE[language][presence]
+    if presence_in(ai_result) is None:
+        return words.REVIEW_WITHOUT_RESULT[language].format(presence=shown)
+    evaluations = _evaluations(ai_result)
     (said,) = (str(item.TextValue) for item in evaluations if _name(item) == codes.SUMMARY.value)
-    return words.REVIEW_SUMMARY[language].format(
-        presence=words.PRESENCE[language][presence],
-        decision=words.REVIEW_DECISIONS[language][decision.decision],
-        ai=said,
-    )
+    became = words.REVIEW_DECISIONS[language][decision.decision]
+    return words.REVIEW_SUMMARY[language].format(presence=shown, decision=became, ai=said)
 
 
 def _beginning(report: Dataset) -> list[ContentItem]:
     """Take over what stands before the first container: language, device, procedure."""
-    return _taken_over(item for item in report.ContentSequence if item.ValueType != "CONTAINER")
+    return _taken_over(item for item in report.ContentSequence if not _is_container(item))
 
 
 def _taken_over(items: Iterable[Dataset]) -> list[ContentItem]:
@@ -234,11 +232,15 @@ def _taken_over(items: Iterable[Dataset]) -> list[ContentItem]:
     return [item for item in checked if isinstance(item, ContentItem)]
 
 
-def _container(report: Dataset, name: CodedConcept) -> Dataset:
-    items: list[Dataset] = [one for one in report.ContentSequence if _name(one) == name.value]
-    for item in items:
-        return item
-    raise DecisionInvalid("there is no result to decide on")
+def _evaluations(report: Dataset) -> list[Dataset]:
+    for item in report.ContentSequence:
+        if _name(item) == codes.QUALITATIVE_EVALUATIONS.value:
+            return list(item.ContentSequence)
+    return []
+
+
+def _is_container(item: Dataset) -> bool:
+    return bool(item.ValueType == "CONTAINER")
 
 
 def _language(report: Dataset) -> words.Language:

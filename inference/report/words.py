@@ -83,16 +83,22 @@ REVIEW_SUMMARY = {
     _EN: "Radiologist: {presence}. The AI result was {decision}. {ai}",
     _ES: "Radiólogo: {presence}. El resultado de la IA fue {decision}. {ai}",
 }
+REVIEW_WITHOUT_RESULT = {
+    _EN: "Radiologist: {presence}. There was no AI result.",
+    _ES: "Radiólogo: {presence}. No hubo resultado de IA.",
+}
 REVIEW_DECISIONS = {
     _EN: {
         ReviewDecision.ACCEPTED: "accepted",
         ReviewDecision.REJECTED: "rejected",
         ReviewDecision.CORRECTED: "corrected",
+        ReviewDecision.UNREADABLE: "not judged, because the images cannot be read",
     },
     _ES: {
         ReviewDecision.ACCEPTED: "aceptado",
         ReviewDecision.REJECTED: "rechazado",
         ReviewDecision.CORRECTED: "corregido",
+        ReviewDecision.UNREADABLE: "no valorado, porque las imágenes no se pueden leer",
     },
 }
 

@@ -120,4 +120,9 @@ def a_decision(
 
 def a_review(ai_result: Dataset, decision: Decision | None = None) -> Dataset:
     """The document of a decision on an AI result as it lies in the archive."""
-    return review(as_dataset(encode(ai_result)), decision or a_decision(), made_at=MADE_AT)
+    return review(
+        as_dataset(encode(ai_result)),
+        decision or a_decision(),
+        made_at=MADE_AT,
+        predecessor=reference_to(ai_result),
+    )

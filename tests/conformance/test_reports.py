@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import highdicom
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
@@ -12,11 +14,13 @@ from archive.records import Presence, Refusal, StudyState
 from inference.report.decisions import ReviewDecision
 from inference.report.document import encode
 from inference.report.evidence import reference_to
+from inference.report.regions import outline, segmentation
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.dirty_headers import DIRT
 from tests.builders.radiographs import file_bytes, radiograph
 from tests.builders.reports import (
+    MADE_AT,
     a_decision,
     a_heat_map,
     a_refusal,
@@ -58,6 +62,9 @@ def _reports() -> dict[str, Dataset]:
     made["Spanish"] = an_ai_result(
         radiograph(), Presence.ABSENT, statements=STATEMENTS, author=spanish
     )
+    alone = a_decision(ReviewDecision.CORRECTED, Presence.PRESENT)
+    made["reviewed without result"] = a_review(a_refusal(radiograph()), alone)
+    made["unreadable"] = a_review(an_ai_result(radiograph()), a_decision(ReviewDecision.UNREADABLE))
     made["Spanish rejected"] = a_review(
         an_ai_result(radiograph(), author=spanish), a_decision(ReviewDecision.REJECTED)
     )
@@ -112,6 +119,18 @@ def test_dicom3tools_has_nothing_to_complain_of(files: dict[str, Path], name: st
 def test_dicom3tools_has_nothing_to_complain_of_a_heat_map(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "heat_map.dcm"
     path.write_bytes(encode(a_heat_map(radiograph(kind))))
+    assert dciodvfy(path) == []
+
+
+@pytest.mark.peer("dicom3tools")
+@pytest.mark.parametrize("kind", ["CR", "DX", "SC"])
+@pytest.mark.parametrize("make", [segmentation, outline])
+def test_dicom3tools_has_nothing_to_complain_of_a_region(
+    tmp_path: Path, kind: str, make: Callable[..., Dataset]
+) -> None:
+    path = tmp_path / "region.dcm"
+    made = make(radiograph(kind), np.eye(7, dtype=np.float32), an_author(), made_at=MADE_AT)
+    path.write_bytes(encode(made))
     assert dciodvfy(path) == []
 
 

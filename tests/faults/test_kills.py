@@ -34,6 +34,14 @@ class Sender:
     def is_done(self) -> bool:
         return not self._thread.is_alive()
 
+    def wait_for(self, count: int) -> None:
+        """Return once so many files were acknowledged."""
+        wait_until(
+            lambda: self.acknowledged >= count or self.is_done,
+            within_seconds=120,
+            what="progress of the sender",
+        )
+
     def _send(self) -> None:
         for file in self._files:
             while self._store(file) != 0:
@@ -72,14 +80,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(orthanc: Orthanc, tmp_path
     sender.start()
     archive = site.open_archive()
     for kill in range(KILLS):
-        reached = len(made) * kill // KILLS
-        wait_until(
-            lambda reached=reached: (
-                sender.acknowledged >= min(reached, STUDIES - 1) or sender.is_done
-            ),
-            within_seconds=120,
-            what="progress of the sender",
-        )
+        sender.wait_for(min(len(made) * kill // KILLS, STUDIES - 1))
         victims = [None, *serving.parts()]
         victim = chance.choice(victims)
         serving.kill(victim)

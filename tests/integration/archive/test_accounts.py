@@ -11,7 +11,13 @@ from archive.database import Archive, make_engine
 from archive.errors import AlreadyThere, AuditBroken, NotFound
 from tests.builders.people import a_new_user, a_radiologist
 
-IDLE = {"idle_seconds": 1800.0, "longest_seconds": 43200.0}
+IDLE_SECONDS, LONGEST_SECONDS = 1800.0, 43200.0
+
+
+def session_of(archive: Archive, secret_digest: str) -> object:
+    return archive.repository.session_user(
+        secret_digest, idle_seconds=IDLE_SECONDS, longest_seconds=LONGEST_SECONDS
+    )
 
 
 def test_a_login_is_taken_whatever_its_case(any_archive: Archive) -> None:
@@ -40,19 +46,23 @@ def test_a_session_ends_by_idleness_age_closing_and_deactivation(any_archive: Ar
     repository = any_archive.repository
     user = a_radiologist(any_archive)
 
-    def open_and_look(**limits: float) -> object:
+    def open_and_look(
+        idle_seconds: float = IDLE_SECONDS, longest_seconds: float = LONGEST_SECONDS
+    ) -> object:
         repository.open_session(user.user_id, "d" * 64)
-        found = repository.session_user("d" * 64, **(IDLE | limits))
+        found = repository.session_user(
+            "d" * 64, idle_seconds=idle_seconds, longest_seconds=longest_seconds
+        )
         repository.close_session("d" * 64)
         return found
 
     assert open_and_look() is not None
     assert open_and_look(idle_seconds=0) is None
     assert open_and_look(longest_seconds=0) is None
-    assert repository.session_user("d" * 64, **IDLE) is None
+    assert session_of(any_archive, "d" * 64) is None
     repository.open_session(user.user_id, "e" * 64)
     repository.change_user(user.user_id, {"is_active": False})
-    assert repository.session_user("e" * 64, **IDLE) is None
+    assert session_of(any_archive, "e" * 64) is None
     assert repository.user_with_password("ito") is None
 
 
@@ -60,7 +70,7 @@ def test_another_password_closes_every_session(any_archive: Archive) -> None:
     user = a_radiologist(any_archive)
     any_archive.repository.open_session(user.user_id, "d" * 64)
     any_archive.repository.change_user(user.user_id, {"password_hash": "new"})
-    assert any_archive.repository.session_user("d" * 64, **IDLE) is None
+    assert session_of(any_archive, "d" * 64) is None
 
 
 def test_a_token_is_good_until_it_is_revoked_or_too_old(any_archive: Archive) -> None:

@@ -68,7 +68,7 @@ def test_echo_and_send_talk_to_a_real_peer(tmp_path: Path) -> None:
 
     port = free_port()
     (tmp_path / "kept").mkdir()
-    storescp = ["storescp", "--output-directory", tmp_path / "kept", str(port)]
+    storescp: list[str | Path] = ["storescp", "--output-directory", tmp_path / "kept", str(port)]
     file, _ = a_chest_file(tmp_path / "chest.dcm")
     with running(storescp, log=tmp_path / "storescp.log"):
         wait_until(lambda: is_listening("127.0.0.1", port), within_seconds=10)

@@ -116,7 +116,7 @@ def test_it_succeeds_the_ai_result_with_the_same_tracking_and_evidence() -> None
 def test_the_ai_result_is_not_changed() -> None:
     content = encode(an_ai_result(radiograph()))
     report = as_dataset(content)
-    review(report, a_decision(), made_at=MADE_AT)
+    review(report, a_decision(), made_at=MADE_AT, predecessor=None)
     assert encode(report) == content
 
 
@@ -175,8 +175,24 @@ def test_nothing_is_verified_without_a_person(reviewer: Reviewer) -> None:
 
 
 def test_a_study_that_was_not_analysed_has_nothing_to_decide_on() -> None:
-    with pytest.raises(DecisionInvalid):
-        a_review(a_refusal(radiograph()))
+    for decision in (ReviewDecision.ACCEPTED, ReviewDecision.REJECTED):
+        with pytest.raises(DecisionInvalid):
+            a_review(a_refusal(radiograph()), a_decision(decision))
+
+
+def test_a_person_may_say_what_the_machine_did_not() -> None:
+    decision = a_decision(ReviewDecision.CORRECTED, Presence.PRESENT)
+    made = a_review(a_refusal(radiograph()), decision)
+    assert presence_in(made) is Presence.PRESENT
+    assert texts_of(made, "Summary") == ["Radiologist: pneumonia DETECTED. There was no AI result."]
+    assert not named(made, "Conclusion")
+
+
+def test_images_that_nobody_can_judge_are_undetermined() -> None:
+    made = a_review(an_ai_result(radiograph()), a_decision(ReviewDecision.UNREADABLE))
+    assert presence_in(made) is Presence.UNDETERMINED
+    assert "not judged, because the images cannot be read" in texts_of(made, "Summary")[0]
+    assert not named(made, "Finding")
 
 
 def test_only_the_review_writes_verified() -> None:
