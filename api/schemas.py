@@ -28,7 +28,7 @@ UID_PATTERN = r"^[0-9]+(\.[0-9]+)*$"
 Uid = Annotated[str, Field(pattern=UID_PATTERN, max_length=64, examples=["1.2.840.113619.2.5"])]
 
 
-def _only_numbers(value: object) -> object:
+def only_numbers(value: object) -> object:
     """Refuse what Python would take for a number and JSON does not: true, and digits as text."""
     if isinstance(value, bool | str):
         raise ValueError("is no number")
@@ -36,7 +36,7 @@ def _only_numbers(value: object) -> object:
 
 
 # 250.0 is a whole number in JSON Schema, as it is here.
-WholeNumber = Annotated[int, BeforeValidator(_only_numbers)]
+WholeNumber = Annotated[int, BeforeValidator(only_numbers)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 

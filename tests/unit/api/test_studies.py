@@ -86,13 +86,12 @@ def test_the_page_of_studies_escapes_what_came_from_outside(archive: Archive) ->
     assert "<b>" not in response.text
 
 
-def test_the_page_of_studies_shows_the_result_in_words_and_renews_itself(
+def test_the_page_of_studies_shows_the_result_in_words(
     archive: Archive,
 ) -> None:
     report_study(archive)
     text = a_client(archive).get("/studies").text
     assert "PRESENT, 0.90 (threshold 0.50)" in text
-    assert '<meta http-equiv="refresh"' in text
     assert "style=" not in text
 
 

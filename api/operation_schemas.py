@@ -1,0 +1,104 @@
+"""The JSON of operation: queues, processes, destinations, and what is sent again."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from api.schemas import ApiModel, only_numbers
+from archive import operation_records, records
+from archive.records import DeliveryState, ProcessKind
+
+# The limits stand before the validator, or they would be missing in the document.
+RowNumber = Annotated[int, Field(ge=1, le=(1 << 31) - 1), BeforeValidator(only_numbers)]
+DestinationName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class QueueBody(ApiModel):
+    """How much waits at one stage."""
+
+    stage: str
+    count: int = Field(ge=0)
+    oldest_age_seconds: float = Field(ge=0)
+
+
+class ProcessBody(ApiModel):
+    """A part of the process group and when it was last heard."""
+
+    kind: ProcessKind
+    name: str
+    age_seconds: float = Field(ge=0)
+    detail: str
+
+
+class DestinationBody(ApiModel):
+    """How one destination stands."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    is_paused: bool
+    paused_by: str
+    waiting: int = Field(ge=0)
+    oldest_waiting_seconds: float = Field(ge=0)
+    delivered: int = Field(ge=0)
+    gave_up: int = Field(ge=0)
+    last_delivered_at: datetime | None
+    last_failure: str
+
+
+class OperationBody(ApiModel):
+    """What an administrator looks at first."""
+
+    queues: list[QueueBody]
+    processes: list[ProcessBody]
+    destinations: list[DestinationBody]
+    failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
+    free_bytes: int = Field(ge=0)
+
+
+class ReplayBody(ApiModel):
+    """Which deliveries are sent again: those named, or all in a state."""
+
+    delivery_ids: list[RowNumber] = Field(default_factory=list, max_length=1000)
+    state: DeliveryState | None = Field(
+        default=None, description="All in this state, where none is named.", examples=["GAVE_UP"]
+    )
+    destination: DestinationName | None = Field(
+        default=None, description="Only to this destination."
+    )
+
+
+def queue_body(depth: records.QueueDepth) -> QueueBody:
+    """Return the JSON of one stage."""
+    return QueueBody(
+        stage=depth.stage, count=depth.count, oldest_age_seconds=depth.oldest_age_seconds
+    )
+
+
+def process_body(beat: records.ProcessBeat) -> ProcessBody:
+    """Return the JSON of one process."""
+    return ProcessBody(
+        kind=beat.kind, name=beat.name, age_seconds=beat.age_seconds, detail=beat.detail
+    )
+
+
+def destination_body(
+    standing: operation_records.DestinationStanding, *, ae_title: str, host: str, port: int
+) -> DestinationBody:
+    """Return the JSON of one destination."""
+    return DestinationBody(
+        name=standing.destination,
+        ae_title=ae_title,
+        host=host,
+        port=port,
+        is_paused=standing.is_paused,
+        paused_by=standing.paused_by,
+        waiting=standing.waiting,
+        oldest_waiting_seconds=standing.oldest_waiting_seconds,
+        delivered=standing.delivered,
+        gave_up=standing.gave_up,
+        last_delivered_at=standing.last_delivered_at,
+        last_failure=standing.last_failure,
+    )

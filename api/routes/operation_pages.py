@@ -1,0 +1,90 @@
+"""`/ops`: queues, destinations and failures on one page, without script."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.audit import AuditAction, note
+from api.auth.access import allow_page
+from api.auth.principal import Principal
+from api.dependencies import InContext
+from api.operation import known_destination, operation_of, replay
+from api.operation_schemas import ReplayBody
+from archive.account_records import Role, User
+from archive.records import DeliveryState
+from dicom_node.statuses import words_for
+
+router = APIRouter(prefix="/ops", include_in_schema=False)
+
+Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
+FAILURES_ON_PAGE = 200
+SEE_OTHER = 303
+
+
+@router.get("", response_class=HTMLResponse)
+def operation(request: Request, context: InContext, user: Admin) -> Response:
+    """Return how the installation stands."""
+    repository = context.archive.repository
+    failures = [
+        *repository.deliveries(state=DeliveryState.GAVE_UP, limit=FAILURES_ON_PAGE),
+        *(
+            delivery
+            for delivery in repository.deliveries(state=DeliveryState.READY, limit=FAILURES_ON_PAGE)
+            if delivery.reason and delivery.attempt
+        ),
+    ]
+    return context.templates.TemplateResponse(
+        request,
+        "ops.html",
+        {
+            "user": user,
+            "operation": operation_of(context),
+            "failures": failures,
+            "words_for": words_for,
+            "failed_reviews": repository.failed_reviews(),
+        },
+    )
+
+
+@router.post("/replay")
+def replay_from_page(
+    request: Request,
+    context: InContext,
+    user: Admin,
+    delivery_id: Annotated[list[int] | None, Form()] = None,
+    everything: Annotated[str, Form(max_length=8)] = "",
+) -> Response:
+    """Send the chosen deliveries again, or all that were given up."""
+    body = (
+        ReplayBody(state=DeliveryState.GAVE_UP)
+        if everything
+        else ReplayBody(delivery_ids=delivery_id or [])
+    )
+    if body.delivery_ids or body.state:
+        count = replay(context, body)
+        note(request, Principal(user=user), AuditAction.REPLAY, count=count)
+    return RedirectResponse("/ops", status_code=SEE_OTHER)
+
+
+@router.post("/destinations/{destination}/{change}")
+def change_destination(
+    request: Request, context: InContext, user: Admin, destination: str, change: str
+) -> Response:
+    """Pause or resume a destination."""
+    name = known_destination(context, destination)
+    if change == "pause":
+        context.archive.repository.pause_destination(name, paused_by=user.login)
+        note(request, Principal(user=user), AuditAction.PAUSE, destination=name)
+    else:
+        context.archive.repository.resume_destination(name)
+        note(request, Principal(user=user), AuditAction.RESUME, destination=name)
+    return RedirectResponse("/ops", status_code=SEE_OTHER)
+
+
+@router.post("/reviews/{review_id}/retry")
+def retry_from_page(request: Request, context: InContext, user: Admin, review_id: int) -> Response:
+    """Let a worker try a failed review again."""
+    context.archive.repository.retry_review(review_id)
+    note(request, Principal(user=user), AuditAction.REPLAY, review_id=review_id)
+    return RedirectResponse("/ops", status_code=SEE_OTHER)

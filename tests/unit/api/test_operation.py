@@ -1,0 +1,92 @@
+"""Queues, destinations and failures: seen, paused, sent again, over JSON and on the page."""
+
+from archive.account_records import Role
+from archive.database import Archive
+from config.settings import Settings
+from tests.builders.people import a_radiologist, a_review
+from tests.web import a_client, report_study, web_settings
+
+
+def settings() -> Settings:
+    values = web_settings().model_dump()
+    values["destinations"] = [
+        {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}
+    ]
+    return Settings.model_validate(values)
+
+
+def give_up(archive: Archive, study: int = 1) -> int:
+    report_study(archive, study)
+    [claim] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
+    return claim.delivery_id
+
+
+def test_the_operation_tells_queues_processes_and_destinations(archive: Archive) -> None:
+    give_up(archive)
+    body = a_client(archive, settings()).get("/api/v1/operation").json()
+    [pacs] = body["destinations"]
+    assert (pacs["name"], pacs["gave_up"], pacs["last_failure"]) == ("pacs", 1, "refused for good")
+    assert {queue["stage"] for queue in body["queues"]} >= {"queued", "ready", "gave_up"}
+
+
+def test_a_paused_destination_gets_nothing_until_it_is_resumed(archive: Archive) -> None:
+    report_study(archive)
+    client = a_client(archive, settings())
+    address = "/api/v1/destinations/pacs/pause"
+    assert client.put(address).status_code == 204
+    claims = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    assert claims == ()
+    assert client.delete(address).status_code == 204
+    assert archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    assert client.put("/api/v1/destinations/other/pause").status_code == 404
+
+
+def test_deliveries_are_sent_again_by_number_or_by_state(archive: Archive) -> None:
+    first, second = give_up(archive, 1), give_up(archive, 2)
+    client = a_client(archive, settings())
+    address = "/api/v1/deliveries/replay"
+    assert client.post(address, json={"delivery_ids": [first]}).json() == {"replayed": 1}
+    assert client.post(address, json={"state": "GAVE_UP"}).json() == {"replayed": 1}
+    assert archive.repository.delivery(second).state == "READY"
+    assert client.post(address, json={}).json() == {"replayed": 0}
+
+
+def test_a_waiting_delivery_is_given_up_once(archive: Archive) -> None:
+    number = give_up(archive)
+    archive.repository.replay_deliveries([number])
+    client = a_client(archive, settings())
+    assert client.post(f"/api/v1/deliveries/{number}/give-up").status_code == 204
+    assert client.post(f"/api/v1/deliveries/{number}/give-up").status_code == 404
+
+
+def test_the_page_says_the_status_in_words_and_sends_again(archive: Archive) -> None:
+    number = give_up(archive)
+    client = a_client(archive, settings())
+    text = client.get("/ops").text
+    assert "A700" in text
+    assert "refused for good" in text
+    assert "Doe" not in text
+    sent = client.post("/ops/replay", data={"delivery_id": [str(number)]})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/ops")
+    assert archive.repository.delivery(number).state == "READY"
+    client.post("/ops/destinations/pacs/pause")
+    assert "paused by ann" in client.get("/ops").text
+
+
+def test_a_decision_without_its_report_is_shown_and_tried_again(archive: Archive) -> None:
+    report_study(archive)
+    user = a_radiologist(archive)
+    review = archive.repository.add_review(a_review(archive, user, held_seconds=0.0))
+    [claim] = archive.repository.claim_reviews("w", limit=1, lease_seconds=60, maximum_attempts=3)
+    archive.repository.return_review(claim, reason="cannot be built", is_hopeless=True)
+    client = a_client(archive, settings())
+    assert "cannot be built" in client.get("/ops").text
+    assert client.post(f"/api/v1/reviews/{review.review_id}/retry").status_code == 204
+    assert archive.repository.failed_reviews() == ()
+
+
+def test_operation_is_for_administrators(archive: Archive) -> None:
+    reader = a_client(archive, settings(), login="ito", roles=[Role.RADIOLOGIST])
+    assert reader.get("/ops").status_code == 403
+    assert reader.get("/api/v1/operation").status_code == 403
