@@ -88,11 +88,11 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of this test run, on a free loopback port."""
     if not find_server_programs():
         _refuse("needs postgresql (server programs not installed)")
-    with PostgresServer.running(tmp_path_factory.mktemp("postgresql")) as server:
+    with PostgresServer.running() as server:
         yield server
 
 

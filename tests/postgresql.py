@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,14 +41,18 @@ class PostgresServer:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, folder: Path) -> Iterator["PostgresServer"]:
+    def running(cls) -> Iterator["PostgresServer"]:
         programs = find_server_programs()
         assert programs is not None
-        server = cls(port=free_port(), folder=folder, programs=programs)
-        user = server._give_to_server_user()
-        server._run(["initdb", "-D", folder / "data", "-U", "hilum", "-A", "trust", "-N"], user)
-        with server.started(user):
-            yield server
+        # Not below pytest's folders: those are closed to the server's user, and every further
+        # test run on the machine closes them again.
+        with tempfile.TemporaryDirectory(prefix="hilum-postgresql-") as name:
+            folder = Path(name)
+            server = cls(port=free_port(), folder=folder, programs=programs)
+            user = server._give_to_server_user()
+            server._run(["initdb", "-D", folder / "data", "-U", "hilum", "-A", "trust", "-N"], user)
+            with server.started(user):
+                yield server
 
     @contextlib.contextmanager
     def started(self, user: str | None) -> Iterator["subprocess.Popen[bytes]"]:
@@ -84,10 +89,6 @@ class PostgresServer:
             return None
         user = pwd.getpwnam("postgres")
         os.chown(self.folder, user.pw_uid, user.pw_gid)
-        # pytest's folders above are closed to others; the server must be able to pass through.
-        for parent in self.folder.parents:
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
         return user.pw_name
 
     def _run(self, command: Sequence[str | Path], user: str | None) -> None:
