@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from api.images.grey_scale import PresetKind
 from api.images.shown import ShownImage
 from api.schemas import ApiModel, Uid
+from inference.grey_scale import PresetKind
 
 
 class PresetBody(ApiModel):

@@ -4,7 +4,6 @@ Tolerant on input: only what makes an object unplaceable refuses it; every other
 words without patient data and left to the worker's eligibility.
 """
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from archive.errors import UidInvalid
+from archive.files import check_uid
 from archive.records import InstanceKey, SeriesUid, SopInstanceUid, StudyAttributes, StudyUid
 from dicom_node.errors import ObjectRefused
 from dicom_node.statuses import StoreStatus
@@ -30,9 +31,6 @@ ACCEPTED_SOP_CLASSES = (
     DigitalXRayImageStorageForProcessing,
     SecondaryCaptureImageStorage,
 )
-
-# PS3.5 section 9.1: components of digits without leading zeros, at most 64 characters.
-_UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
 
 # Requested Procedure Priority (0040,1003): PS3.3 C.4.11; Study Priority ID (0032,000C), retired.
 ROUTINE, HIGH, STAT = 0, 1, 2
@@ -93,10 +91,7 @@ def check_command(command: Command) -> None:
         0x0117 for a UID against PS3.5 9.1 (which is what a path in a UID is), 0x0122 for a SOP
         class that was never offered.
     """
-    if not _UID.fullmatch(command.sop_instance_uid):
-        raise ObjectRefused(
-            StoreStatus.INVALID_INSTANCE_UID, "SOP Instance UID breaks the rules of PS3.5 9.1"
-        )
+    _check_uid(command.sop_instance_uid, "SOP Instance UID")
     if command.sop_class_uid not in ACCEPTED_SOP_CLASSES:
         raise ObjectRefused(StoreStatus.CLASS_NOT_SUPPORTED, "SOP class is not taken here")
 
@@ -150,11 +145,17 @@ def _place_uid(header: Dataset, keyword: str) -> str:
     uid = _uid(header, keyword)
     if not uid:
         raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, f"{keyword} is missing")
-    if not _UID.fullmatch(uid):
-        raise ObjectRefused(
-            StoreStatus.INVALID_INSTANCE_UID, f"{keyword} breaks the rules of PS3.5 9.1"
-        )
+    _check_uid(uid, keyword)
     return uid
+
+
+def _check_uid(uid: str, name: str) -> None:
+    try:
+        check_uid(uid)
+    except UidInvalid as error:
+        raise ObjectRefused(
+            StoreStatus.INVALID_INSTANCE_UID, f"{name} breaks the rules of PS3.5 9.1"
+        ) from error
 
 
 def _uid(header: Dataset, keyword: str) -> str:

@@ -1,5 +1,17 @@
 """What can go wrong between a radiograph and a probability, named after what happens next."""
 
+# What pydicom and the decoders behind it raise on truncated, foreign or contradictory pixel data.
+DECODER_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 
 class InferenceError(Exception):
     """The radiograph could not be turned into a finding."""

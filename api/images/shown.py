@@ -12,30 +12,12 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from api.errors import ImageNotShown
-from api.images.grey_scale import (
-    Grey,
-    Preset,
-    grey_table,
-    is_inverse,
-    is_padding,
-    modality_table,
-    presets,
-)
+from api.images.pattern_tables import Grey, grey_table, modality_table
+from inference.errors import DECODER_ERRORS
+from inference.grey_scale import GREY_INTERPRETATIONS, MOST_BITS, Preset, is_inverse, presets
 
 # A first look at a large image, so that the screen is not black while the rest comes.
 FIT_LONGEST_SIDE = 2048
-MOST_BITS = 16
-# What pydicom and the decoders behind it raise on truncated, foreign or contradictory pixel data.
-DECODER_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -94,8 +76,7 @@ def show(content: bytes) -> ShownImage:
         pixels = _patterns(ds)
         found = presets(ds)
         tables = tuple(grey_table(ds, preset) for preset in found)
-        modality = modality_table(ds).astype(np.float32)
-        modality[is_padding(ds)] = np.nan
+        modality = modality_table(ds)
     except DECODER_ERRORS as error:
         name = ds.file_meta.TransferSyntaxUID.name
         raise ImageNotShown(f"cannot be decoded ({type(error).__name__}, {name})") from error
@@ -144,7 +125,7 @@ def _refuse_others(ds: Dataset) -> None:
     interpretation = ds.get("PhotometricInterpretation")
     if not ds.get("PixelData"):
         raise ImageNotShown("holds no pixel data")
-    if ds.get("SamplesPerPixel", 1) != 1 or interpretation not in ("MONOCHROME1", "MONOCHROME2"):
+    if ds.get("SamplesPerPixel", 1) != 1 or interpretation not in GREY_INTERPRETATIONS:
         raise ImageNotShown(f"is no grey image ({interpretation})")
     if int(ds.get("BitsAllocated") or 0) not in (8, 16) or int(ds.BitsStored) > MOST_BITS:
         raise ImageNotShown("has more than 16 bits for a pixel")

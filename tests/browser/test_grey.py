@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from archive.database import Archive
-from inference.pixels import read_pixels, window_function
+from inference.grey_scale import window_function
+from inference.pixels import read_pixels
 from tests.browser.site import SMALL, Site, Tell, site
 from tests.builders.grey_scales import COLUMNS, GREY_SCALES, ROWS, a_radiograph
 from tests.web import store_radiograph

@@ -14,6 +14,7 @@ PLANTED = [
     ("archive/files.py", "import dicom_node.statuses", "imports point one way"),
     ("archive/files.py", "import pynetdicom", "the archive knows neither network"),
     ("api/app.py", "import torch", "the web process loads no model"),
+    ("inference/grey_scale.py", "import torch", "the web process loads no model"),
     ("inference/pipeline.py", "import pynetdicom", "only dicom_node talks DIMSE"),
     ("dicom_node/intake.py", "import sqlalchemy", "only the archive holds SQL"),
     ("training/fit.py", "import archive.records", "training sees neither"),
@@ -59,3 +60,12 @@ def test_no_drawer_without_a_name() -> None:
         if drawers & set(path.stem.split("_"))
     ]
     assert found == []
+
+
+def test_the_web_process_starts_without_torch() -> None:
+    heavy = "{'torch', 'monai', 'pynetdicom'}"
+    program = f"import api.app, sys; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
+    started = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (started.returncode, started.stderr.strip()) == (0, "")

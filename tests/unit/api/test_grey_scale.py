@@ -7,9 +7,9 @@ from pydicom import FileDataset
 from pydicom.pixels.utils import pixel_array
 
 from api.errors import ImageNotShown
-from api.images.grey_scale import PresetKind
 from api.images.shelf import ImageShelf
 from api.images.shown import fit_level, packed, show
+from inference.grey_scale import PresetKind
 from inference.pixels import read_pixels
 from tests.builders.grey_scales import COLUMNS, GREY_SCALES, ROWS, a_radiograph, encoded
 
