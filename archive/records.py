@@ -77,6 +77,9 @@ class ReportKind(StrEnum):
 
     AI_RESULT = "AI_RESULT"
     HEAT_MAP = "HEAT_MAP"
+    SEGMENTATION = "SEGMENTATION"
+    OUTLINE = "OUTLINE"
+    """The heat map's contour, as a presentation state."""
     REVIEW = "REVIEW"
 
 

@@ -29,6 +29,9 @@ OTHER_VARIABLES = frozenset({"HILUM_TEST_DATA"})
 # PS3.5 section 6.2, VR AE: at most 16 characters of the default repertoire, no backslash, no
 # control characters, not only spaces.
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
+# PS3.5 section 6.2, VR SH and LO: no backslash, no control characters, no more than they hold.
+_CODE = r"^[^\\\x00-\x1f\x7f]{1,16}$"
+_LONG_STRING = r"^[^\\\x00-\x1f\x7f]{1,64}$"
 
 
 class SettingsInvalid(Exception):
@@ -182,6 +185,25 @@ class ReviewSettings(_Section):
     viewer_link: str
 
 
+class ProcedureCodeSettings(_Section):
+    """The code that the hospital's orders give to a chest radiograph (PS3.3 Table 8.8-1)."""
+
+    value: str = Field(pattern=_CODE)
+    scheme: str = Field(pattern=_CODE)
+    meaning: str = Field(pattern=_LONG_STRING)
+
+
+class ReportSettings(_Section):
+    """What our reports say, and which objects come with them."""
+
+    language: Literal["en-US", "es-ES"]
+    institution_name: str = Field(pattern=rf"^$|{_LONG_STRING}")
+    procedure_code: ProcedureCodeSettings | None
+    heat_map: bool
+    segmentation: bool
+    presentation_state: bool
+
+
 class OidcSettings(_Section):
     """Signing in through an OpenID provider; off where `issuer` is empty."""
 
@@ -224,6 +246,7 @@ class Settings(_Section):
     delivery: DeliverySettings
     api: ApiSettings
     review: ReviewSettings
+    report: ReportSettings
     oidc: OidcSettings
     model: ModelSettings
     logs: LogSettings

@@ -149,7 +149,8 @@ def _delivery(settings: Settings) -> str:
             "## 3. Presentation contexts proposed (SCU)",
             "",
             "Each in Explicit VR Little Endian and Implicit VR Little Endian, one transfer syntax "
-            "per context.",
+            "per context; an object is also offered in the transfer syntax that it is kept in, a "
+            "segmentation in RLE Lossless.",
             "",
             *_table(("SOP class", "UID", "Sent instead where it is not accepted"), classes),
             "",

@@ -14,8 +14,10 @@ from pydicom.uid import (
     ComprehensiveSRStorage,
     EnhancedSRStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
 )
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -31,6 +33,8 @@ OFFERED_SOP_CLASSES = (
     ComprehensiveSRStorage,
     EnhancedSRStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
 )
 # Our reports hold only content items that all three classes permit (PS3.3 A.35.2, A.35.3,
 # A.35.13), so an archive that does not know the newer class gets the same report as an older one.

@@ -1,7 +1,7 @@
 """From claimed studies to their outcomes, one step a line; several studies share a forward pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -24,7 +24,7 @@ from inference.opening import OpenedImage, OpenedStudy, open_study
 from inference.report.author import Author
 from inference.report.evidence import ObjectReference, bare_header
 from inference.report.refused import RefusedImage
-from inference.reporting import FoundImage, ReportingRoom, outcome_of
+from inference.reporting import FoundImage, Maps, ReportingRoom, outcome_of
 
 # Images of one forward pass: what two cores work through in a second and any GPU holds.
 MOST_IMAGES_AT_ONCE = 64
@@ -38,7 +38,7 @@ class Pipeline:
     classifier: Classifier
     author: Author
     clock: Callable[[], datetime]
-    draws_heat_maps: bool = True
+    maps: Maps = field(default_factory=Maps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def find(image: OpenedImage, score: Score, pipeline: Pipeline) -> FoundImage:
         image.statements,
         pipeline.classifier.manifest,
     )
-    if finding.presence is Presence.ABSENT or not pipeline.draws_heat_maps:
+    if finding.presence is Presence.ABSENT:
         return FoundImage(image=image, finding=finding)
     weights = pipeline.classifier.pneumonia_weights
     return FoundImage(
@@ -98,6 +98,7 @@ def report(study: OpenedStudy, found: Sequence[FoundImage], pipeline: Pipeline) 
             files=pipeline.archive.files,
             author=pipeline.author,
             keep_heat_map=pipeline.archive.repository.record_heat_map,
+            maps=pipeline.maps,
         ),
         made_at=pipeline.clock(),
     )

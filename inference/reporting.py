@@ -1,7 +1,7 @@
 """From findings to an outcome whose reports are durable: builds, writes, records nothing yet."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,6 +32,7 @@ from inference.report.evidence import ObjectReference, reference_to
 from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
+from inference.report.regions import outline, segmentation
 from inference.report.structured_report import ReportedImage, ai_result, summary
 from inference.report.uids import Kind, of_model
 from inference.report.words import DISCLAIMER, refusal_in_words, statement_in_words
@@ -48,6 +49,15 @@ class FoundImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Maps:
+    """In which forms the map of a result that is not negative goes to the destinations."""
+
+    heat_map: bool = True
+    segmentation: bool = False
+    presentation_state: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportingRoom:
     """What reports are written with."""
 
@@ -55,6 +65,7 @@ class ReportingRoom:
     author: Author
     keep_heat_map: Callable[[HeatMap], None]
     """Records where the reading page finds the map of an image."""
+    maps: Maps
 
 
 def outcome_of(
@@ -92,6 +103,10 @@ def outcome_of(
         reports=(
             _write(ds, ReportKind.AI_RESULT, previous, room.files),
             *(_write(one, ReportKind.HEAT_MAP, previous, room.files) for one in heat_maps),
+            *(
+                _write(one, kind, previous, room.files)
+                for kind, one in _regions(found, room, made_at)
+            ),
         ),
     )
 
@@ -101,8 +116,10 @@ def _draw(found: FoundImage, number: int, room: ReportingRoom, made_at: datetime
     if found.activation is None:
         return None
     author, source = room.author, found.image.source
-    result = summary([_reported(found, None)], author.language)
     _keep_for_the_page(source, found.activation, room)
+    if not room.maps.heat_map:
+        return None
+    result = summary([_reported(found, None)], author.language)
     limits = [
         statement_in_words(one, author.population, author.language)
         for one in found.image.statements
@@ -110,6 +127,23 @@ def _draw(found: FoundImage, number: int, room: ReportingRoom, made_at: datetime
     caption = (result, DISCLAIMER[author.language], *limits)
     drawn = draw(found.image.grey, found.activation, caption)
     return heat_map_image(source, drawn, author, number=number, made_at=made_at)
+
+
+def _regions(
+    found: Sequence[FoundImage], room: ReportingRoom, made_at: datetime
+) -> Iterator[tuple[ReportKind, Dataset]]:
+    """Build what programs and presentation states want of each map, where the site asks for it."""
+    for number, one in enumerate(found, start=1):
+        if one.activation is None or not one.activation.any():
+            continue
+        of_image = one.image.source, one.activation, room.author
+        if room.maps.segmentation:
+            yield (
+                ReportKind.SEGMENTATION,
+                segmentation(*of_image, number=number, made_at=made_at),
+            )
+        if room.maps.presentation_state:
+            yield ReportKind.OUTLINE, outline(*of_image, number=number, made_at=made_at)
 
 
 def _keep_for_the_page(source: Dataset, activation: np.ndarray, room: ReportingRoom) -> None:

@@ -30,14 +30,16 @@ from archive.records import (
 )
 from archive.review_records import ClaimedReview
 from config.logs import uid_digest
-from config.settings import Settings, WorkerSettings
+from config.settings import ReportSettings, Settings, WorkerSettings
 from inference.heartbeat import Heartbeat
 from inference.model import Classifier, load_classifier
 from inference.pipeline import Pipeline, analyse, give_up
 from inference.prediction import predict
-from inference.report.author import author_of
+from inference.report.author import Author, author_of
+from inference.report.codes import ProcedureCode
 from inference.report.decisions import DecisionInvalid
-from inference.report.words import refusal_in_words
+from inference.report.words import Language, refusal_in_words
+from inference.reporting import Maps
 from inference.reviewing import report_review
 from inference.warm_up import warm_up
 
@@ -102,11 +104,30 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
         pipeline=Pipeline(
             archive=archive,
             classifier=classifier,
-            author=author_of(classifier.manifest),
+            author=_author(classifier, settings.report),
             clock=lambda: datetime.now(UTC),
+            maps=_maps(settings.report),
         ),
         settings=settings.worker,
         destinations=tuple(destination.name for destination in settings.destinations),
+    )
+
+
+def _author(classifier: Classifier, settings: ReportSettings) -> Author:
+    named = settings.procedure_code
+    return author_of(
+        classifier.manifest,
+        language=Language(settings.language),
+        institution_name=settings.institution_name,
+        procedure=None if named is None else ProcedureCode(**named.model_dump()),
+    )
+
+
+def _maps(settings: ReportSettings) -> Maps:
+    return Maps(
+        heat_map=settings.heat_map,
+        segmentation=settings.segmentation,
+        presentation_state=settings.presentation_state,
     )
 
 

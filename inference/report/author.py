@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from archive.records import ModelIdentity
 from inference.bundle import BundleManifest, Population
+from inference.report.codes import ProcedureCode
 from inference.report.uids import Kind, derive
 from inference.report.words import Language
 
@@ -24,6 +25,15 @@ class Author:
     device_serial_number: str
     language: Language = Language.ENGLISH
     institution_name: str = ""
+    procedure: ProcedureCode | None = None
+    """None: the generic one, which every validator knows."""
+
+    @property
+    def form(self) -> tuple[str, ...]:
+        """What a site's options change in our objects; stands in UIDs, so that none has two."""
+        named = self.procedure
+        procedure = () if named is None else (named.value, named.scheme, named.meaning)
+        return (self.language, self.institution_name, *procedure)
 
     @property
     def device_uid(self) -> str:
@@ -54,6 +64,7 @@ def author_of(
     language: Language = Language.ENGLISH,
     device_serial_number: str = "",
     institution_name: str = "",
+    procedure: ProcedureCode | None = None,
 ) -> Author:
     """Name the author of the reports that a bundle's model makes.
 
@@ -71,6 +82,7 @@ def author_of(
         device_serial_number=device_serial_number or manifest.weights_sha256[:SERIAL_NUMBER_LENGTH],
         language=language,
         institution_name=institution_name,
+        procedure=procedure,
     )
 
 

@@ -3,6 +3,8 @@
 DCM codes: PS3.16 Annex D. CID: PS3.16 context group. The meanings are the Standard's own.
 """
 
+from dataclasses import dataclass
+
 from highdicom.sr.coding import CodedConcept
 
 from archive.records import Presence, Refusal
@@ -14,6 +16,20 @@ def _dcm(value: str, meaning: str) -> CodedConcept:
 
 def _sct(value: str, meaning: str) -> CodedConcept:
     return CodedConcept(value, "SCT", meaning)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcedureCode:
+    """The code that a site gives to the procedure."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    @property
+    def concept(self) -> CodedConcept:
+        """As it stands in a report."""
+        return CodedConcept(self.value, self.scheme, self.meaning)
 
 
 # TID 1500 and TID 1501, rows in order.

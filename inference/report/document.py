@@ -69,7 +69,7 @@ def document(
     received = [reference.key.sop_instance_uid for reference in placement.received]
     ds.SOPClassUID = Comprehensive3DSRStorage
     ds.SOPInstanceUID = of_model(
-        kind, author.model, [str(ds.StudyInstanceUID), *received, *variant]
+        kind, author.model, [str(ds.StudyInstanceUID), *received, *variant, "|".join(author.form)]
     )
     ds.SpecificCharacterSet = CHARACTER_SET
     ds.SeriesInstanceUID = of_model(
@@ -84,7 +84,7 @@ def document(
     ds.PreliminaryFlag = "PRELIMINARY"
     add_times(ds, placement.source, placement.made_at)
     add_equipment(ds, author)
-    _add_references(ds, placement)
+    _add_references(ds, placement, author)
     ds.update(content)
     ds.file_meta = file_meta(ds)
     return ds
@@ -134,11 +134,14 @@ def add_equipment(ds: Dataset, author: Author) -> None:
     ds.ContributingEquipmentSequence = [contributor]
 
 
-def _add_references(ds: Dataset, placement: Placement) -> None:
+def _add_references(ds: Dataset, placement: Placement, author: Author) -> None:
     """Refer as SR Document General does (C.17.2): evidence, order, procedure, predecessor."""
     ds.CurrentRequestedProcedureEvidenceSequence = hierarchy([*placement.received, *placement.made])
     ds.ReferencedRequestSequence = [request(placement.source)]
-    ds.PerformedProcedureCodeSequence = [codes.PLAIN_CHEST_RADIOGRAPHY]
+    procedure = author.procedure
+    ds.PerformedProcedureCodeSequence = [
+        procedure.concept if procedure else codes.PLAIN_CHEST_RADIOGRAPHY
+    ]
     ds.ReferencedPerformedProcedureStepSequence = []
     if placement.predecessor is not None:
         ds.PredecessorDocumentsSequence = hierarchy([placement.predecessor])

@@ -46,7 +46,7 @@ def heat_map_image(
     reference = reference_to(source)
     ds.SOPClassUID = SecondaryCaptureImageStorage
     ds.SOPInstanceUID = of_model(
-        Kind.HEAT_MAP, author.model, [reference.key.sop_instance_uid, author.language]
+        Kind.HEAT_MAP, author.model, [reference.key.sop_instance_uid, "|".join(author.form)]
     )
     ds.SeriesInstanceUID = of_model(
         Kind.SERIES_OF_HEAT_MAPS, author.model, [str(ds.StudyInstanceUID)]

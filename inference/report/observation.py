@@ -35,13 +35,14 @@ def _beginning(author: Author) -> Prepared:
         (codes.DEVICE_OBSERVER_MODEL_NAME, f"{author.model.name} {author.model.version}"),
         (codes.DEVICE_OBSERVER_SERIAL_NUMBER, author.device_serial_number),
     )
+    procedure = author.procedure.concept if author.procedure else codes.IMAGING_PROCEDURE
     return prepare(
         [
             code(codes.LANGUAGE, codes.LANGUAGES[author.language], relation=_MODIFIER),
             code(codes.OBSERVER_TYPE, codes.DEVICE, relation=_CONTEXT),
             uid(codes.DEVICE_OBSERVER_UID, author.device_uid, relation=_CONTEXT),
             *(text(name, value, relation=_CONTEXT) for name, value in observer),
-            code(codes.PROCEDURE_REPORTED, codes.IMAGING_PROCEDURE, relation=_MODIFIER),
+            code(codes.PROCEDURE_REPORTED, procedure, relation=_MODIFIER),
         ]
     )
 

@@ -37,7 +37,12 @@ MOST_OUTLINE_POINTS = 200
 
 
 def segmentation(
-    source: Dataset, activation: np.ndarray, author: Author, *, made_at: datetime
+    source: Dataset,
+    activation: np.ndarray,
+    author: Author,
+    *,
+    number: int = 1,
+    made_at: datetime,
 ) -> Dataset:
     """Build a fractional segmentation (PS3.3 A.51) on the grid of the received image.
 
@@ -45,6 +50,8 @@ def segmentation(
     ----------
     activation
         (rows, columns) of the network's grid, float32 in [0, 1].
+    number
+        Position of the image in the report, from 1.
     """
     image = _image_header(source)
     description = SegmentDescription(
@@ -69,7 +76,7 @@ def segmentation(
         content_description=DESCRIPTION,
         transfer_syntax_uid=RLELossless,
         omit_empty_frames=False,
-        **_identity(source, author, Kind.SEGMENTATION, SEGMENTATION_SERIES_NUMBER),
+        **_identity(source, author, Kind.SEGMENTATION, SEGMENTATION_SERIES_NUMBER, number),
     )
     # highdicom leaves it out, and Segmentation wants it of a projection (C.7.6.1).
     ds.PatientOrientation = image.PatientOrientation
@@ -77,9 +84,22 @@ def segmentation(
 
 
 def outline(
-    source: Dataset, activation: np.ndarray, author: Author, *, made_at: datetime
+    source: Dataset,
+    activation: np.ndarray,
+    author: Author,
+    *,
+    number: int = 1,
+    made_at: datetime,
 ) -> Dataset:
-    """Build a presentation state that draws the map's contour (PS3.3 A.33.1)."""
+    """Build a presentation state that draws the map's contour (PS3.3 A.33.1).
+
+    Parameters
+    ----------
+    activation
+        (rows, columns) of the network's grid, float32 in [0, 1]; hot somewhere.
+    number
+        Position of the image in the report, from 1.
+    """
     image = _image_header(source)
     graphics = [
         GraphicObject("POLYLINE", points, units="PIXEL")
@@ -92,7 +112,7 @@ def outline(
         graphic_layers=[(layer := GraphicLayer("AI", order=1, description=DESCRIPTION))],
         graphic_annotations=[GraphicAnnotation([image], layer, graphic_objects=graphics)],
         concept_name=codes.CLASS_ACTIVATION,
-        **_identity(source, author, Kind.OUTLINE, OUTLINE_SERIES_NUMBER),
+        **_identity(source, author, Kind.OUTLINE, OUTLINE_SERIES_NUMBER, number),
     )
     ds.BodyPartExamined = "CHEST"  # else a laterality is demanded
     _finished(ds, source, author, made_at)
@@ -103,15 +123,17 @@ def outline(
 
 
 def _identity(
-    source: Dataset, author: Author, kind: Kind, series_number: int
+    source: Dataset, author: Author, kind: Kind, series_number: int, number: int
 ) -> dict[str, Any]:  # keyword arguments of two constructors
     """Give what highdicom asks of every object."""
     received = reference_to(source).key
     return {
         "series_instance_uid": of_model(kind, author.model, ["series", received.study_uid]),
-        "sop_instance_uid": of_model(kind, author.model, [received.sop_instance_uid]),
+        "sop_instance_uid": of_model(
+            kind, author.model, [received.sop_instance_uid, "|".join(author.form)]
+        ),
         "series_number": series_number,
-        "instance_number": 1,
+        "instance_number": number,
         "manufacturer": MANUFACTURER,
         "manufacturer_model_name": author.model.name,
         "software_versions": (author.software_version, author.model.version),
@@ -153,6 +175,8 @@ def _on_image(activation: np.ndarray, image: Dataset) -> np.ndarray:
 
 def _contours(spread: np.ndarray) -> list[np.ndarray]:
     """Lines of equal heat as (n, 2) columns and rows; pixel centres count from 0.5 (C.10.5)."""
-    lines = contourpy.contour_generator(z=spread).lines(OUTLINE_LEVEL)
-    drawn = [np.asarray(line) + 0.5 for line in lines if len(line) > 2]
+    rows, columns = spread.shape
+    # A cold rim closes every line, also where the heat reaches the image's edge or fills the image.
+    lines = contourpy.contour_generator(z=np.pad(spread, 1)).lines(OUTLINE_LEVEL)
+    drawn = [(np.asarray(line) - 0.5).clip(0, (columns, rows)) for line in lines if len(line) > 2]
     return [line[:: max(1, len(line) // MOST_OUTLINE_POINTS)] for line in drawn]

@@ -54,6 +54,7 @@ _ALGORITHM = frozenset(
 )
 # Of the AI result's header, what says who made the numbers and what they are made from.
 _TAKEN_OVER = (
+    "InstitutionName",
     "Manufacturer",
     "ManufacturerModelName",
     "DeviceSerialNumber",

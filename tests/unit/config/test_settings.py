@@ -42,6 +42,16 @@ def test_a_secret_file_holds_one_value(tmp_path: Path) -> None:
         ("node: {ae_title: SEVENTEEN_LETTERS}", "node.ae_title"),
         ("destinations: [{name: pacs, ae_title: A, host: h}]", "destinations.0.port"),
         ("archive: {database_url: 'mysql://x'}", "archive.database_url"),
+        ("report: {langauge: es-ES}", "report.langauge"),
+        ("report: {language: fr-FR}", "report.language"),
+        ("report: {heat_map: perhaps}", "report.heat_map"),
+        ("report: {institution_name: 'North\\South'}", "report.institution_name"),
+        (f"report: {{institution_name: {'H' * 65}}}", "report.institution_name"),
+        ("report: {procedure_code: {value: 36643-5, scheme: LN}}", "report.procedure_code.meaning"),
+        (
+            "report: {procedure_code: {value: SEVENTEEN_LETTERS, scheme: LN, meaning: Chest}}",
+            "report.procedure_code.value",
+        ),
         ("node: [", "not YAML"),
         ("just text", "sections"),
     ],
@@ -76,3 +86,24 @@ def test_a_further_ae_title_must_be_one(tmp_path: Path) -> None:
     file.write_text("node: {further_ae_titles: [HILUM2, SEVENTEEN-LETTERS]}")
     with pytest.raises(SettingsInvalid, match=r"node\.further_ae_titles"):
         load_settings(file)
+
+
+def test_reports_are_strict_and_english_with_a_heat_map_unless_a_site_says_otherwise() -> None:
+    report = load_settings().report
+    assert (report.language, report.institution_name, report.procedure_code) == ("en-US", "", None)
+    assert (report.heat_map, report.segmentation, report.presentation_state) == (True, False, False)
+
+
+def test_a_site_says_how_its_reports_speak(site: Path) -> None:
+    site.write_text(
+        "report:\n"
+        "  language: es-ES\n"
+        "  institution_name: Hospital General\n"
+        "  procedure_code: {value: 36643-5, scheme: LN, meaning: XR Chest 2 Views}\n"
+        "  segmentation: true\n"
+    )
+    report = load_settings(site).report
+    assert (report.language, report.institution_name) == ("es-ES", "Hospital General")
+    assert report.procedure_code is not None
+    assert report.procedure_code.value == "36643-5"
+    assert (report.heat_map, report.segmentation) == (True, True)

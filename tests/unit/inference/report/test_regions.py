@@ -5,7 +5,8 @@ import pytest
 
 from inference.report.document import encode
 from inference.report.regions import outline, segmentation
-from tests.builders.radiographs import COLUMNS, ROWS, radiograph
+from tests.builders.dirty_headers import DIRT, Dirt
+from tests.builders.radiographs import COLUMNS, ROWS, file_bytes, radiograph
 from tests.builders.reports import MADE_AT, an_author
 from tests.builders.studies import as_dataset
 
@@ -48,3 +49,19 @@ def test_it_belongs_to_its_image_says_what_it_is_and_repeats(make) -> None:  # t
     assert made.PatientName == source.PatientName
     assert "not a segmentation" in made.ContentDescription
     assert made.SOPInstanceUID == again.SOPInstanceUID
+
+
+@pytest.mark.parametrize("make", [segmentation, outline])
+@pytest.mark.parametrize("dirt", DIRT, ids=lambda one: one.name)
+def test_a_dirty_header_does_not_cost_the_map(make, dirt: Dirt) -> None:  # type: ignore[no-untyped-def]  # two functions of one shape
+    source = as_dataset(file_bytes(dirt.make()))
+    assert encode(make(source, hot(), an_author(), made_at=MADE_AT))
+
+
+def test_a_map_that_is_hot_all_over_is_outlined_by_the_image_itself() -> None:
+    everywhere = np.ones((7, 7), dtype=np.float32)
+    made = outline(radiograph(), everywhere, an_author(), made_at=MADE_AT)
+    (graphic,) = made.GraphicAnnotationSequence[0].GraphicObjectSequence
+    points = np.asarray(graphic.GraphicData).reshape(-1, 2)
+    assert points.min() >= 0
+    assert tuple(points.max(axis=0)) == (COLUMNS, ROWS)
