@@ -16,9 +16,9 @@ from archive.records import (
     StudyState,
     StudyUid,
 )
+from archive.repository.outcomes import results_of
 from archive.repository.rows import delivery_of, instance_of, report_of, study_of
 from archive.repository.transactions import Transactions
-from archive.repository.working import results_of
 from archive.schema import deliveries, instances, reports, studies
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from archive.account_tables import users
 from archive.errors import LeaseLost, NotFound, ReviewSettled, RevisionStale
 from archive.records import Report, ReportKind, StudyUid
+from archive.repository.outcomes import record_deliveries, record_report
 from archive.repository.review_rows import claimed_review_of, review_of
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now
-from archive.repository.working import record_deliveries, record_report
 from archive.review_records import ClaimedReview, NewReview, Review, ReviewState, Verdict
 from archive.review_tables import deferrals, readings, reviews
 from archive.schema import reports, results, studies

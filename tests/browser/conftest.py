@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.site import Tell, chromium
+
+# What is awaited comes in milliseconds; a machine that is busy otherwise may take its time.
+PATIENCE_MILLISECONDS = 20_000
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium as the machine has it, without a window."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with chromium() as started:
         yield started
 
