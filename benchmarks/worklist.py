@@ -26,7 +26,7 @@ WAITING_CAP_SECONDS = 3600.0
 
 
 def filled(folder: Path) -> Archive:
-    """An archive with 10,000 analysed studies of one image each, none of them read."""
+    """Return an archive with 10,000 analysed studies of one image each, none of them read."""
     url = f"sqlite:///{folder / 'hilum.db'}"
     archive = open_archive(ArchiveSettings(root=folder / "files", database_url=url))
     archive.repository.record_instance(an_arrival(1, 1))
