@@ -17,6 +17,7 @@ class Page:
 PAGES = (
     Page(name="Reading", path="/", roles=frozenset({Role.RADIOLOGIST})),
     Page(name="Studies", path="/studies", roles=frozenset(Role)),
+    Page(name="Model", path="/model", roles=frozenset({Role.ML})),
     Page(name="Operation", path="/ops", roles=frozenset({Role.ADMIN})),
 )
 

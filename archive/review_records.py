@@ -163,3 +163,28 @@ class Change:
     study_uid: StudyUid
     revision: int
     changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedResult:
+    """A standing decision beside the AI result that it judged; names no patient."""
+
+    review_id: int
+    study_uid: StudyUid
+    made_at: datetime
+    verdict: Verdict
+    reason: ReviewReason
+    presence: Presence | None
+    """What the reviewer says; None where the images cannot be judged."""
+    blind_presence: Presence | None
+    image_visible_milliseconds: int
+    model_name: str
+    model_version: str
+    weights_sha256: str
+    ai_presence: Presence
+    probability: float
+    decision_threshold: float
+    patient_age_years: int | None
+    patient_sex: str
+    calling_ae_title: str
+    """Who sent the images: the nearest that is known to a site or a scanner."""

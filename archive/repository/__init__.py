@@ -8,6 +8,7 @@ methods are synchronous and thread safe; each is one transaction.
 from archive.repository.accounts import AccountRows
 from archive.repository.auditing import AuditRows
 from archive.repository.delivering import DeliveringRows
+from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
 from archive.repository.predicting import PredictingRows
 from archive.repository.reading import ReadingRows
@@ -34,5 +35,6 @@ class Repository(
     AuditRows,
     ReviewingRows,
     ReadingListRows,
+    FigureRows,
 ):
     """All rows of one installation."""

@@ -48,14 +48,7 @@ class ReadingListRows(Transactions):
             now = database_now(connection)
             as_of, place = _read_cursor(after) if after else (now, None)
             order = _order(as_of - timedelta(seconds=waiting_cap_seconds))
-            statement = _unread().add_columns(
-                order[0].label("band"), deferrals.c.reason.label("deferred_reason")
-            )
-            if band is not None:
-                statement = statement.where(order[0] == _BANDS.index(band))
-            if place is not None:
-                statement = statement.where(tuple_(*order) > tuple_(*place))
-            rows = connection.execute(statement.order_by(*order).limit(limit + 1)).all()
+            rows = connection.execute(_page(order, place, band, limit + 1)).all()
             page = rows[:limit]
             readers = _readers(connection, [row.study_uid for row in page], now)
         items = tuple(_item_of(row, readers.get(row.study_uid, ()), now) for row in page)
@@ -245,11 +238,36 @@ class ReadingListRows(Transactions):
         )
 
 
-def _unread() -> Select[Any]:
-    return (
-        studies_with_counts()
+def _page(
+    order: tuple[Any, Any, Any, Any],
+    place: tuple[Any, ...] | None,
+    band: Band | None,
+    limit: int,
+) -> Select[Any]:
+    """Choose a page by its few sorted columns first; everything else is read for that page only.
+
+    Sorting whole rows would count the images of every unread study for every page.
+    """
+    chosen = (
+        select(
+            studies.c.study_uid,
+            order[0].label("band"),
+            order[1].label("suspicion"),
+            deferrals.c.reason.label("deferred_reason"),
+        )
         .outerjoin(deferrals, deferrals.c.study_uid == studies.c.study_uid)
         .where(~studies.c.is_read)
+    )
+    if band is not None:
+        chosen = chosen.where(order[0] == _BANDS.index(band))
+    if place is not None:
+        chosen = chosen.where(tuple_(*order) > tuple_(*place))
+    page = chosen.order_by(*order).limit(limit).subquery()
+    return (
+        studies_with_counts()
+        .add_columns(page.c.band, page.c.deferred_reason)
+        .join(page, page.c.study_uid == studies.c.study_uid)
+        .order_by(page.c.band, page.c.suspicion, studies.c.first_received_at, studies.c.study_uid)
     )
 
 

@@ -10,7 +10,7 @@ from tests.browser.site import fill, site
 pytestmark = pytest.mark.peer("chromium")
 
 
-@pytest.mark.parametrize("path", ["/ops", "/studies", "/docs", "/sign-in"])
+@pytest.mark.parametrize("path", ["/ops", "/model", "/studies", "/docs", "/sign-in"])
 def test_a_page_has_no_fault_of_accessibility(
     archive: Archive, browser: Browser, path: str
 ) -> None:

@@ -1,0 +1,125 @@
+"""How well models do by what reviewers say: confusion and agreement, whole and in parts.
+
+The reviewer is taken as right. That is no truth: who sees the AI result first tends to agree, so
+agreement overstates a model; where blind-first opinions are kept they are counted apart.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from pydantic import Field
+
+from api.schemas import ApiModel
+from archive.records import Presence
+from archive.review_records import JudgedResult
+
+# Upper ends of age bands in years; the training set of the shipped model ends at five.
+AGE_BANDS = (
+    (5, "0 to 5"),
+    (17, "6 to 17"),
+    (39, "18 to 39"),
+    (64, "40 to 64"),
+    (130, "65 and more"),
+)
+
+
+class FiguresBody(ApiModel):
+    """Counts of decisions against what the model said."""
+
+    group: str
+    count: int = Field(ge=0, description="Decisions about results of the model.")
+    agreed: int = Field(ge=0, description="The reviewer says what the model said.")
+    true_positive: int = Field(ge=0)
+    false_positive: int = Field(ge=0)
+    true_negative: int = Field(ge=0)
+    false_negative: int = Field(ge=0)
+    undecided: int = Field(ge=0, description="Undetermined or unreadable for either of them.")
+    agreement: float | None = Field(description="agreed / count; null without decisions.")
+    sensitivity: float | None = Field(description="Null without positive decisions.")
+    specificity: float | None = Field(description="Null without negative decisions.")
+    blind_count: int = Field(ge=0, description="With an opinion said before the result was seen.")
+    blind_agreed: int = Field(ge=0)
+
+
+class ModelFigures(ApiModel):
+    """One version of one model."""
+
+    model: str
+    version: str
+    weights_sha256: str
+    threshold: float
+    whole: FiguresBody
+    by_month: list[FiguresBody]
+    by_sender: list[FiguresBody]
+    by_age: list[FiguresBody]
+
+
+class ModelList(ApiModel):
+    """Every model version that has been reviewed."""
+
+    models: list[ModelFigures]
+
+
+def figures_by_model(judged: Iterable[JudgedResult]) -> list[ModelFigures]:
+    """Return the figures of every model version, the most reviewed first."""
+    groups: dict[tuple[str, str, str], list[JudgedResult]] = defaultdict(list)
+    for one in judged:
+        groups[one.model_name, one.model_version, one.weights_sha256].append(one)
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [
+        ModelFigures(
+            model=name,
+            version=version,
+            weights_sha256=weights,
+            threshold=results[-1].decision_threshold,
+            whole=figures("all", results),
+            by_month=_parts(results, lambda one: f"{one.made_at:%Y-%m}"),
+            by_sender=_parts(results, lambda one: one.calling_ae_title or "unknown"),
+            by_age=_parts(results, _age_band),
+        )
+        for (name, version, weights), results in ordered
+    ]
+
+
+def figures(group: str, results: list[JudgedResult]) -> FiguresBody:
+    """Return the counts of some decisions."""
+    pairs = [(one.ai_presence, one.presence) for one in results]
+    present, absent = Presence.PRESENT, Presence.ABSENT
+    true_positive, false_positive = pairs.count((present, present)), pairs.count((present, absent))
+    true_negative, false_negative = pairs.count((absent, absent)), pairs.count((absent, present))
+    agreed = sum(model is person for model, person in pairs)
+    blind = [one for one in results if one.blind_presence is not None]
+    return FiguresBody(
+        group=group,
+        count=len(pairs),
+        agreed=agreed,
+        true_positive=true_positive,
+        false_positive=false_positive,
+        true_negative=true_negative,
+        false_negative=false_negative,
+        undecided=len(pairs) - true_positive - false_positive - true_negative - false_negative,
+        agreement=_share(agreed, len(pairs)),
+        sensitivity=_share(true_positive, true_positive + false_negative),
+        specificity=_share(true_negative, true_negative + false_positive),
+        blind_count=len(blind),
+        blind_agreed=sum(one.ai_presence is one.blind_presence for one in blind),
+    )
+
+
+def _parts(
+    results: list[JudgedResult], group_of: Callable[[JudgedResult], str]
+) -> list[FiguresBody]:
+    parts: dict[str, list[JudgedResult]] = defaultdict(list)
+    for one in results:
+        parts[group_of(one)].append(one)
+    return [figures(group, parts[group]) for group in sorted(parts)]
+
+
+def _age_band(one: JudgedResult) -> str:
+    if one.patient_age_years is None:
+        return "unknown"
+    return next(words for end, words in AGE_BANDS if one.patient_age_years <= end)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
