@@ -182,7 +182,6 @@ class ReviewSettings(_Section):
     reading_lease_seconds: float = Field(ge=10)
     blind_first: bool
     heat_map: bool
-    viewer_link: str
 
 
 class ProcedureCodeSettings(_Section):
@@ -202,23 +201,6 @@ class ReportSettings(_Section):
     heat_map: bool
     segmentation: bool
     presentation_state: bool
-
-
-class OidcSettings(_Section):
-    """Signing in through an OpenID provider; off where `issuer` is empty."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-    scopes: tuple[str, ...]
-    roles_claim: str = Field(min_length=1)
-    roles: dict[str, Literal["radiologist", "admin", "ml"]]
-
-    @model_validator(mode="after")
-    def _an_issuer_needs_a_client(self) -> Self:
-        if self.issuer and not self.client_id:
-            raise ValueError("client_id is needed where an issuer is named")
-        return self
 
 
 class ModelSettings(_Section):
@@ -247,7 +229,6 @@ class Settings(_Section):
     api: ApiSettings
     review: ReviewSettings
     report: ReportSettings
-    oidc: OidcSettings
     model: ModelSettings
     logs: LogSettings
 

@@ -108,7 +108,6 @@ def _form(
         {
             "fault": fault,
             "next": _own_path(target),
-            "has_provider": bool(context.settings.oidc.issuer),
         },
         status_code=status,
     )
