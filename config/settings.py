@@ -202,6 +202,7 @@ class ReportSettings(_Section):
     heat_map: bool
     segmentation: bool
     presentation_state: bool
+    rejection_note: bool
 
 
 class OidcSettings(_Section):
