@@ -81,6 +81,7 @@ class ReportKind(StrEnum):
     OUTLINE = "OUTLINE"
     """The heat map's contour, as a presentation state."""
     REVIEW = "REVIEW"
+    REJECTION_NOTE = "REJECTION_NOTE"
 
 
 class ProcessKind(StrEnum):

@@ -201,6 +201,7 @@ class ReportSettings(_Section):
     heat_map: bool
     segmentation: bool
     presentation_state: bool
+    rejection_note: bool
 
 
 class ModelSettings(_Section):

@@ -16,6 +16,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -35,6 +36,7 @@ OFFERED_SOP_CLASSES = (
     SecondaryCaptureImageStorage,
     SegmentationStorage,
     GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
 )
 # Our reports hold only content items that all three classes permit (PS3.3 A.35.2, A.35.3,
 # A.35.13), so an archive that does not know the newer class gets the same report as an older one.

@@ -12,6 +12,7 @@ from archive.review_records import ClaimedReview, Review, ReviewReason, Verdict
 from inference.report.decisions import Decision, DecisionInvalid, ReviewDecision, Reviewer
 from inference.report.document import encode
 from inference.report.evidence import ObjectReference, reference_to
+from inference.report.rejection_note import rejection_note
 from inference.report.review import presence_in, review
 
 _DECISIONS = {
@@ -20,6 +21,9 @@ _DECISIONS = {
     Verdict.CORRECT: ReviewDecision.CORRECTED,
     Verdict.UNREADABLE: ReviewDecision.UNREADABLE,
 }
+# The only reasons for which a PACS is told to withdraw a result; others are medical opinions.
+WITHDRAWING = frozenset({ReviewReason.WRONG_PATIENT_OR_STUDY})
+MADE_BY_MODEL = frozenset(ReportKind) - {ReportKind.REVIEW, ReportKind.REJECTION_NOTE}
 # Verifying Organization is type 1 (PS3.3 C.17.2).
 UNKNOWN_ORGANIZATION = "Not stated"
 
@@ -42,12 +46,40 @@ def report_review(claim: ClaimedReview, archive: Archive) -> Report:
         made_at=claim.review.made_at,
         predecessor=_reference(claim.predecessor_sop_instance_uid, detail),
     )
+    return _write(ds, ReportKind.REVIEW, archive)
+
+
+def withdraw(claim: ClaimedReview, archive: Archive) -> tuple[Report, ...]:
+    """Write the note that withdraws a result of the wrong patient or study; safe to repeat.
+
+    Nothing where the review does not reject for that reason: disagreement is no withdrawal.
+    """
+    recorded = claim.review
+    if recorded.verdict is not Verdict.REJECT or recorded.reason not in WITHDRAWING:
+        return ()
+    detail = archive.repository.study(recorded.study_uid)
+    (result,) = [one for one in detail.results if one.result_id == recorded.result_id]
+    withdrawn = sorted(result.outcome.reports, key=lambda one: one.kind is not ReportKind.AI_RESULT)
+    contents = [
+        archive.files.read(one.file_key, sha256=one.file_sha256)
+        for one in withdrawn
+        if one.kind in MADE_BY_MODEL
+    ]
+    ds = rejection_note(
+        [dcmread(io.BytesIO(content)) for content in contents],
+        review_id=str(recorded.review_id),
+        made_at=recorded.made_at,
+    )
+    return (_write(ds, ReportKind.REJECTION_NOTE, archive),)
+
+
+def _write(ds: Dataset, kind: ReportKind, archive: Archive) -> Report:
     content = encode(ds)
     key = reference_to(ds).key
     return Report(
         key=key,
         sop_class_uid=str(ds.SOPClassUID),
-        kind=ReportKind.REVIEW,
+        kind=kind,
         file_key=archive.files.write_report(key, content),
         file_sha256=sha256_of(content),
         byte_count=len(content),

@@ -40,7 +40,7 @@ from inference.report.codes import ProcedureCode
 from inference.report.decisions import DecisionInvalid
 from inference.report.words import Language, refusal_in_words
 from inference.reporting import Maps
-from inference.reviewing import report_review
+from inference.reviewing import report_review, withdraw
 from inference.warm_up import warm_up
 
 SHIPPED_BUNDLES = Path(__file__).parent / "models"
@@ -58,6 +58,7 @@ class Bench:
     pipeline: Pipeline
     settings: WorkerSettings
     destinations: tuple[str, ...]
+    writes_rejection_notes: bool = False
 
     @property
     def archive(self) -> Archive:
@@ -110,6 +111,7 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
         ),
         settings=settings.worker,
         destinations=tuple(destination.name for destination in settings.destinations),
+        writes_rejection_notes=settings.report.rejection_note,
     )
 
 
@@ -267,7 +269,10 @@ def _report_review(claim: ClaimedReview, bench: Bench) -> None:
     try:
         try:
             report = report_review(claim, bench.archive)
-            repository.finish_review(claim, report, destinations=bench.destinations)
+            further = withdraw(claim, bench.archive) if bench.writes_rejection_notes else ()
+            repository.finish_review(
+                claim, report, further=further, destinations=bench.destinations
+            )
         except (ArchiveUnavailable, LeaseLost):
             raise
         except DecisionInvalid as error:

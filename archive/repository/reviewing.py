@@ -181,11 +181,16 @@ class ReviewingRows(Transactions):
         return tuple(claimed_review_of(row, claimant) for row in rows)
 
     def finish_review(
-        self, claim: ClaimedReview, report: Report, *, destinations: Sequence[str]
+        self,
+        claim: ClaimedReview,
+        report: Report,
+        *,
+        further: Sequence[Report] = (),
+        destinations: Sequence[str],
     ) -> None:
-        """Record the verified report and queue its deliveries, or nothing at all.
+        """Record the verified report and what comes with it, and queue the deliveries, or nothing.
 
-        The report's file must be durable before.
+        The files must be durable before.
 
         Raises
         ------
@@ -200,8 +205,9 @@ class ReviewingRows(Transactions):
                 state=ReviewState.REPORTED,
                 report_sop_instance_uid=report.key.sop_instance_uid,
             )
-            record_report(connection, report, claim.review.result_id, now)
-            record_deliveries(connection, report, destinations, now)
+            for one in (report, *further):
+                record_report(connection, one, claim.review.result_id, now)
+                record_deliveries(connection, one, destinations, now)
             _mark_changed(connection, claim.review.study_uid)
 
     def return_review(

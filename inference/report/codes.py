@@ -143,6 +143,9 @@ CONCLUSION = _dcm("121077", "Conclusion")
 AGREEMENT = _dcm("122775", "Agreement with prior findings")
 DISAGREEMENT = _dcm("122776", "Disagreement with prior findings")
 
+# Rejection note: CID 7010, the title that IHE RAD IOCM uses.
+REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")
+
 # Segmentation and presentation state: CID 217 for the kind of map.
 CLASS_ACTIVATION = _dcm("130402", "Class activation")
 SPATIAL_CONCEPT = _sct("309825002", "Spatial and Relational Concept")  # CID 7150

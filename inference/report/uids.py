@@ -34,6 +34,8 @@ class Kind(StrEnum):
     TRACKING = "tracking"
     REVIEW = "review"
     SERIES_OF_REVIEWS = "series of reviews"
+    REJECTION_NOTE = "rejection note"
+    SERIES_OF_REJECTION_NOTES = "series of rejection notes"
 
 
 def derive(kind: Kind, *parts: str) -> UID:

@@ -16,6 +16,7 @@ from inference.report.decisions import ReviewDecision
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.regions import outline, segmentation
+from inference.report.rejection_note import rejection_note
 from tests.builders.radiographs import radiograph
 from tests.builders.reports import (
     MADE_AT,
@@ -58,6 +59,7 @@ def _reviews(source: Dataset) -> dict[str, Dataset]:
         "accepted": a_review(ai_result, a_decision(review_id="1")),
         "rejected": a_review(ai_result, a_decision(ReviewDecision.REJECTED, review_id="2")),
         "corrected": a_review(ai_result, corrected),
+        "rejection note": rejection_note([ai_result], review_id="2", made_at=MADE_AT),
     }
 
 

@@ -7,9 +7,10 @@ import pytest
 from pydicom.dataset import Dataset
 
 from archive.database import Archive
-from archive.records import Report, ReportKind, StudyUid
-from archive.review_records import Verdict
+from archive.records import Presence, Report, ReportKind, StudyUid
+from archive.review_records import ReviewReason, Verdict
 from config.settings import ProcedureCodeSettings, Settings, load_settings
+from inference.report.document import encode
 from inference.worker import Bench, make_bench, work_once
 from tests.builders.bundles import write_bundle
 from tests.builders.radiographs import radiograph
@@ -17,6 +18,7 @@ from tests.builders.studies import as_dataset, queue_everything, receive
 from tests.fakes.classifier import a_classifier
 from tests.integration.test_worker_reviews import decided
 from tests.unit.inference.report.tree import named, texts_of
+from tests.validators import dciodvfy, pixelmed
 
 LOINC = ProcedureCodeSettings(value="36643-5", scheme="LN", meaning="XR Chest 2 Views")
 LARGEST_KIND = 16  # characters of the column in archive/schema.py
@@ -148,3 +150,44 @@ def test_another_language_makes_another_object(archive: Archive, bundle: Path) -
 
 def test_every_kind_of_report_fits_its_column() -> None:
     assert max(len(kind) for kind in ReportKind) <= LARGEST_KIND
+
+
+@pytest.mark.parametrize(
+    ("is_on", "reason", "count"),
+    [
+        (True, ReviewReason.WRONG_PATIENT_OR_STUDY, 1),
+        (True, ReviewReason.READING_DIFFERS, 0),
+        (False, ReviewReason.WRONG_PATIENT_OR_STUDY, 0),
+    ],
+)
+@pytest.mark.peer("dicom3tools", "pixelmed")
+@pytest.mark.timeout(300)
+def test_a_result_of_the_wrong_patient_is_withdrawn_where_the_site_asks_for_it(
+    archive: Archive, bundle: Path, tmp_path: Path, is_on: bool, reason: ReviewReason, count: int
+) -> None:
+    bench = bench_of_site(
+        archive, bundle, 0.9, segmentation=True, presentation_state=True, rejection_note=is_on
+    )
+    study_uid = analysed(archive, bench)
+    withdrawn = {str(one.key.sop_instance_uid) for one in reports(archive, study_uid)}
+    decided(archive, study_uid, Verdict.REJECT, presence=Presence.ABSENT, reason=reason)
+    assert work_once(bench)
+    kinds = [one.kind for one in reports(archive, study_uid)]
+    assert kinds.count(ReportKind.REVIEW) == 1
+    assert kinds.count(ReportKind.REJECTION_NOTE) == count
+    sent = [one.kind for one in archive.repository.study(study_uid).deliveries]
+    assert sent.count(ReportKind.REJECTION_NOTE) == count
+    if not count:
+        return
+    note = made(archive, study_uid, ReportKind.REJECTION_NOTE)
+    assert note.ConceptNameCodeSequence[0].CodeValue == "113037"
+    named_objects = {
+        str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        for item in note.ContentSequence
+        if "ReferencedSOPSequence" in item
+    }
+    assert named_objects == withdrawn
+    path = tmp_path / "note.dcm"
+    path.write_bytes(encode(note))
+    assert dciodvfy(path) == []
+    assert pixelmed([path]) == {path: []}

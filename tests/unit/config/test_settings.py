@@ -92,6 +92,7 @@ def test_reports_are_strict_and_english_with_a_heat_map_unless_a_site_says_other
     report = load_settings().report
     assert (report.language, report.institution_name, report.procedure_code) == ("en-US", "", None)
     assert (report.heat_map, report.segmentation, report.presentation_state) == (True, False, False)
+    assert report.rejection_note is False
 
 
 def test_a_site_says_how_its_reports_speak(site: Path) -> None:
