@@ -182,6 +182,7 @@ class ReviewSettings(_Section):
     reading_lease_seconds: float = Field(ge=10)
     blind_first: bool
     heat_map: bool
+    viewer_link: str
 
 
 class ProcedureCodeSettings(_Section):
