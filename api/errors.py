@@ -205,3 +205,11 @@ class PersonalAccountNeeded(Forbidden):
 
     code = "personal_account_needed"
     title = "An account of your own is needed"
+
+
+class NotAcceptable(ApiError):
+    """Nothing that is offered here is among what the client takes."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "Not offered in this form"

@@ -13,6 +13,7 @@ TAGS = [
     {"name": "studies", "description": "What was received, what the model said, what was sent."},
     {"name": "reading", "description": "The worklist, and what radiologists decide."},
     {"name": "images", "description": "Images as the viewer shows them."},
+    {"name": "dicomweb", "description": "Search, retrieve and store as PS3.18 says."},
     {"name": "models", "description": "What reviews say of the models."},
     {"name": "deliveries", "description": "Reports on their way to the PACS."},
     {"name": "accounts", "description": "Who may sign in, which programs may ask, what they did."},

@@ -188,3 +188,21 @@ class JudgedResult:
     patient_sex: str
     calling_ae_title: str
     """Who sent the images: the nearest that is known to a site or a scanner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyQuery:
+    """Which studies are looked for; what is empty does not matter. Texts may hold * and ?."""
+
+    patient_name: str = ""
+    patient_id: str = ""
+    accession_number: str = ""
+    study_description: str = ""
+    study_uids: tuple[str, ...] = ()
+    first_date: str = ""
+    """YYYYMMDD, included; so is the last."""
+    last_date: str = ""
+    modality: str = ""
+    sop_class_uid: str = ""
+    limit: int = 100
+    offset: int = 0

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from fastapi.testclient import TestClient
 from pydicom import FileDataset
+from pydicom.uid import UID
 
 from api.app import create_app
 from api.auth.accounts import add_token
@@ -30,7 +31,7 @@ from archive.records import (
 )
 from config.settings import Settings, load_settings
 from tests.builders.arrivals import A_MODEL, a_report, an_arrival, an_outcome
-from tests.builders.grey_scales import encoded
+from tests.builders.grey_scales import a_radiograph, encoded
 from tests.builders.people import a_new_user
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n" + b"rest of a picture"
@@ -134,10 +135,25 @@ def report_radiograph(
     )
     # A report's UID of its own, below the 64 characters of a UID.
     uid = SopInstanceUid(f"1.2.3.{int(sha256_of(key.study_uid.encode())[:12], 16)}")
-    report = replace(a_report(), key=replace(key, sop_instance_uid=uid))
+    report_key = replace(key, sop_instance_uid=uid, series_uid=SeriesUid(f"{uid}.1"))
+    content = encoded(_an_object_under(report_key))
+    report = replace(
+        a_report(),
+        key=report_key,
+        file_key=archive.files.write_report(report_key, content),
+        file_sha256=sha256_of(content),
+        byte_count=len(content),
+    )
     outcome = replace(an_outcome(), findings=(finding,), reports=(report,))
     archive.repository.finish_study(claim, outcome, destinations=["pacs"])
     return key
+
+
+def _an_object_under(key: InstanceKey) -> FileDataset:
+    """An object that stands for a report; what it says does not matter here."""
+    ds = a_radiograph(study_uid=key.study_uid, sop_instance_uid=key.sop_instance_uid)
+    ds.SeriesInstanceUID = UID(key.series_uid)
+    return ds
 
 
 def claim_study(archive: Archive) -> ClaimedStudy:

@@ -3,6 +3,7 @@
 from api.routes import (
     accounts,
     deliveries,
+    dicomweb,
     docs,
     events,
     health,
@@ -29,6 +30,7 @@ ALL_ROUTERS = (
     studies.router,
     reviews.router,
     images.router,
+    dicomweb.router,
     events.router,
     ux.router,
     models.router,

@@ -11,6 +11,7 @@ from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
 from archive.repository.predicting import PredictingRows
+from archive.repository.querying import QueryingRows
 from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
@@ -36,5 +37,6 @@ class Repository(
     ReviewingRows,
     ReadingListRows,
     FigureRows,
+    QueryingRows,
 ):
     """All rows of one installation."""

@@ -31,6 +31,9 @@ EXAMPLES_PER_OPERATION = "8"
 LAST = "sign_out"
 # Goes on for minutes; tests/integration/test_api_server.py listens to it.
 ENDLESS = "watch_events"
+# Schemathesis writes no multipart/related; tests/integration/test_api_dicomweb.py does.
+UNWRITTEN = ("stow", "stow_study")
+ELSEWHERE = (ENDLESS, *UNWRITTEN)
 
 # What Schemathesis cannot guess: a study and an image that the archive has.
 # Rules between fields, and revisions that are past, are no matter of a schema.
@@ -56,6 +59,13 @@ include-operation-id = ["add_user", "change_user"]
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "403", "404", "409", "412", "422"]
 
+# The known UIDs below take the place of the broken ones that this check would send;
+# tests/integration/test_api_dicomweb.py sends broken ones itself.
+[[operations]]
+include-operation-id = "wado_frame"
+[operations.checks.negative_data_rejection]
+expected-statuses = ["2xx", "400", "401", "403", "404", "406", "422"]
+
 [parameters]
 "path.study_uid" = "1.2.3.1"
 "path.sop_instance_uid" = "1.2.3.1.1.1"
@@ -78,18 +88,18 @@ def test_schemathesis_finds_nothing_in_any_operation(archive: Archive, tmp_path:
         running(archive, settings),
     ):
         for selection in (
-            ["--exclude-operation-id", LAST, "--exclude-operation-id", ENDLESS],
+            [f"--exclude-operation-id={name}" for name in (LAST, *ELSEWHERE)],
             ["--include-operation-id", LAST],
         ):
             found = schemathesis_run(address, tmp_path, selection)
             assert found.returncode == 0, found.stdout
-            if LAST in selection and "--exclude-operation-id" in selection:
+            if "--include-operation-id" not in selection:
                 who = httpx.get(f"{address}/api/v1/session", cookies={"hilum": secret})
                 assert who.status_code == 200, "the run was cut short: it was signed out"
                 report = json.loads((tmp_path / "report.json").read_text())
                 documented = create_app(settings, archive).openapi()["paths"].values()
                 count = sum(len(item) for item in documented)
-                assert report["operations"]["tested"] == count - 2, found.stdout
+                assert report["operations"]["tested"] == count - 1 - len(ELSEWHERE), found.stdout
 
 
 def fill(archive: Archive) -> None:
