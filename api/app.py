@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ from api.openapi import describe
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
 
@@ -101,14 +103,13 @@ def run(
     Raises
     ------
     OSError
-        The port cannot be bound.
+        The port cannot be bound, or the certificate not used.
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(settings, archive, stop),
-        ssl_certfile=settings.api.tls_certificate,
-        ssl_keyfile=settings.api.tls_key,
+        ssl_context_factory=_tls_of(settings.api),
         proxy_headers=bool(settings.api.trusted_proxies),
         forwarded_allow_ips=list(settings.api.trusted_proxies),
         access_log=False,
@@ -123,6 +124,14 @@ def run(
         _log.info("web server listens", host=settings.api.host, port=settings.api.port)
         server.run(sockets=[listener])
     _log.info("web server stopped")
+
+
+def _tls_of(settings: ApiSettings) -> Callable[..., ssl.SSLContext] | None:
+    """Return what makes uvicorn serve TLS, or None; a certificate of no use ends the start here."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = tls_context(settings.tls_certificate, settings.tls_key)
+    return lambda _config, _default: context
 
 
 def _bound_socket(settings: ApiSettings) -> socket.socket:

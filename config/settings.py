@@ -5,6 +5,8 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 """
 
 import os
+
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -111,6 +113,18 @@ class ApiSettings(_Section):
     session_longest_hours: float = Field(gt=0)
 
     _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    "a trusted proxy is named by its address, such as 10.0.0.7 or 10.0.0.0/28"
+                ) from None
+        return proxies
 
     @model_validator(mode="after")
     def _other_machines_need_tls_or_a_proxy(self) -> Self:
