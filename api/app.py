@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from api.auth.accounts import public_url
 from api.auth.attempts import SignInAttempts
+from api.auth.openid import OpenIdProvider
 from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
@@ -57,6 +59,11 @@ def create_app(
         What is shown and asked.
     stop
         Ends open streams when set.
+
+    Raises
+    ------
+    OSError
+        A file that the settings name cannot be read.
     """
     app = FastAPI(
         title="Hilum",
@@ -74,6 +81,7 @@ def create_app(
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        provider=_provider(settings),
         waits=waiting_histogram(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
@@ -101,7 +109,7 @@ def run(
     Raises
     ------
     OSError
-        The port cannot be bound.
+        The port cannot be bound, or a file that the settings name cannot be read.
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -123,6 +131,10 @@ def run(
         _log.info("web server listens", host=settings.api.host, port=settings.api.port)
         server.run(sockets=[listener])
     _log.info("web server stopped")
+
+
+def _provider(settings: Settings) -> OpenIdProvider | None:
+    return OpenIdProvider(settings.oidc, public_url(settings.api)) if settings.oidc.is_on else None
 
 
 def _bound_socket(settings: ApiSettings) -> socket.socket:
