@@ -3,6 +3,8 @@
 # make lock   pins the newest versions that fit pyproject.toml (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
+# The slowest folders come first; the tests of one file stay in one process and share its servers.
+WORKERS ?= 2
 
 .PHONY: demo test setup setup-test peers check lock clean
 
@@ -17,7 +19,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 setup: .venv/.runtime
 setup-test: .venv/.test

@@ -5,8 +5,10 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -132,6 +134,18 @@ class ApiSettings(_Section):
 
     _addresses = field_validator("trusted_proxies", mode="before")(_listed)
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    "a trusted proxy is named by its address, such as 10.0.0.7 or 10.0.0.0/28"
+                ) from None
+        return proxies
+
     @model_validator(mode="after")
     def _other_machines_need_tls_or_a_proxy(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -142,6 +156,41 @@ class ApiSettings(_Section):
                 "other machines are served over TLS (tls_certificate, tls_key) or through a "
                 "named proxy (trusted_proxies)"
             )
+        return self
+
+
+class OidcSettings(_Section):
+    """Sign-in through the hospital's OpenID provider."""
+
+    issuer: str = Field(pattern=r"^(https?://[^\s?#]+)?$")
+    client_id: str
+    client_secret_file: Path | None
+    ca_certificate: Path | None
+    scopes: tuple[str, ...]
+    roles_claim: str = Field(min_length=1)
+    roles: dict[Literal["radiologist", "admin", "ml"], tuple[str, ...]]
+    button: str = Field(min_length=1, max_length=60)
+
+    _scopes = field_validator("scopes", mode="before")(_listed)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether people may sign in so."""
+        return bool(self.issuer)
+
+    @model_validator(mode="after")
+    def _a_provider_is_whole(self) -> Self:
+        if not self.is_on:
+            return self
+        host = urlsplit(self.issuer).hostname or ""
+        if not (self.issuer.startswith("https://") or is_loopback(host)):
+            raise ValueError("the provider is asked over https")
+        if not self.client_id:
+            raise ValueError("a provider needs a client_id")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes hold openid (OpenID Connect Core 3.1.2.1)")
+        if not any(self.roles.values()):
+            raise ValueError("without roles nobody could sign in: map at least one")
         return self
 
 
@@ -201,6 +250,7 @@ class Settings(_Section):
     worker: WorkerSettings
     delivery: DeliverySettings
     api: ApiSettings
+    oidc: OidcSettings
     review: ReviewSettings
     report: ReportSettings
     model: ModelSettings
