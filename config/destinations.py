@@ -59,6 +59,8 @@ class DimseDestination(DestinationSettings):
     host: str
     port: int = Field(ge=1, le=65535)
     tls: ClientTlsSettings | None = None
+    storage_commitment: bool = False
+    """Whether it is asked to confirm that it keeps what it took (PS3.4 annex J)."""
 
     @property
     def address(self) -> str:

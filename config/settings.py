@@ -116,6 +116,8 @@ class DeliverySettings(_Section):
     longest_retry_seconds: float = Field(gt=0)
     give_up_after_seconds: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    commitment_timeout_seconds: float = Field(gt=0)
+    commitment_attempts: int = Field(ge=1)
 
 
 class ApiSettings(_Section):

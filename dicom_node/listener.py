@@ -18,6 +18,7 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.settings import NodeSettings, Settings
 from dicom_node.access import GuestList
+from dicom_node.commitment import commitment_context
 from dicom_node.completeness import QUEUE_SECONDS, Completeness, OpenStudies
 from dicom_node.errors import ListenerFailed
 from dicom_node.handlers import (
@@ -27,6 +28,7 @@ from dicom_node.handlers import (
     handle_echo,
     handle_ended,
     handle_no_agreement,
+    handle_report,
     handle_requested,
     handle_sent,
     handle_store,
@@ -59,8 +61,8 @@ _SPARE_CONNECTIONS = 16
 
 
 def supported_contexts() -> list[PresentationContext]:
-    """Return what the node accepts: C-ECHO, and its image classes in every transfer syntax."""
-    contexts = [build_context(Verification)]
+    """Return what the node accepts: C-ECHO, its image classes, reports of storage commitment."""
+    contexts = [build_context(Verification), commitment_context()]
     contexts += [build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in ACCEPTED_SOP_CLASSES]
     return contexts
 
@@ -289,6 +291,7 @@ def _handlers(reception: Reception) -> list[evt.EventHandlerType]:
         (evt.EVT_ACCEPTED, handle_accepted),
         (evt.EVT_C_ECHO, handle_echo),
         (evt.EVT_C_STORE, partial(handle_store, reception=reception)),
+        (evt.EVT_N_EVENT_REPORT, partial(handle_report, reception=reception)),
         (evt.EVT_PDU_SENT, partial(handle_sent, reception=reception)),
         (evt.EVT_RELEASED, partial(handle_ended, how="released")),
         (evt.EVT_ABORTED, partial(handle_ended, how="aborted")),

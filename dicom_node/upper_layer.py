@@ -36,6 +36,8 @@ from dicom_node.transport import (
 
 _log = structlog.get_logger()
 
+# PS3.7 E.1-1, Command Field (0000,0100).
+N_EVENT_REPORT_RQ = 0x0100
 # A peer that is there shakes hands in a few round trips.
 _LONGEST_HANDSHAKE_SECONDS = 10.0
 
@@ -138,6 +140,7 @@ class StreamingProvider(DIMSEServiceProvider):
                 sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
             ),
             transfer_syntax=syntaxes[0],
+            is_notification=command.get("CommandField") == N_EVENT_REPORT_RQ,
         )
 
 
