@@ -26,6 +26,7 @@ def operation_of(context: Context) -> OperationBody:
             destination_body(standing, one)
             for one, standing in zip(destinations, standings, strict=True)
         ],
+        rejections=repository.rejection_counts(),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )

@@ -1,4 +1,4 @@
-"""The tables of operation: what senders are asked to try, and which destinations are paused."""
+"""The tables of operation: errands of senders, paused destinations, who was turned away."""
 
 from sqlalchemy import Boolean, Column, Float, Integer, String, Table, Text
 
@@ -27,4 +27,13 @@ paused_destinations = Table(
     Column("destination", String(128), primary_key=True),
     Column("paused_by", Text, nullable=False),
     Column("paused_at", UtcDateTime, nullable=False),
+)
+
+# Associations and connections that the listener turned away since the archive was made.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("reason", String(32), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
 )
