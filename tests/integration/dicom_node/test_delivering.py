@@ -39,10 +39,12 @@ def sender_settings(*destinations: Destination) -> Settings:
 
 
 @contextlib.contextmanager
-def running_sender(archive: Archive, *destinations: Destination) -> Iterator[None]:
+def running_sender(
+    archive: Archive, *destinations: Destination, settings: Settings | None = None
+) -> Iterator[None]:
     """A sender for the time of a block; fails when it does not stop."""
     stop, ready = threading.Event(), threading.Event()
-    settings = sender_settings(*destinations)
+    settings = settings or sender_settings(*destinations)
     thread = threading.Thread(
         target=delivery.run, args=(settings, archive, stop, ready.set), daemon=True
     )

@@ -106,11 +106,15 @@ export function showHistory(study) {
 function reviewWords(study, review) {
   if (review.state === "FAILED") return `verified report failed: ${review.failure}`;
   if (review.state !== "REPORTED") return "verified report not made yet";
-  const waits = study.deliveries
-    .filter((/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid)
+  const deliveries = study.deliveries.filter(
+    (/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid,
+  );
+  const waits = deliveries
     .filter((/** @type {any} */ one) => !["DELIVERED", "COMMITTED"].includes(one.state))
     .map((/** @type {any} */ one) => one.destination);
-  return waits.length ? `verified report waiting for ${waits.join(", ")}` : "verified report delivered";
+  if (waits.length) return `verified report waiting for ${waits.join(", ")}`;
+  const isKept = deliveries.some((/** @type {any} */ one) => one.state === "COMMITTED");
+  return isKept ? "verified report delivered and committed" : "verified report delivered";
 }
 
 /** @param {string} text */
