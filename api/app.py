@@ -17,7 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from api.auth.accounts import public_url
 from api.auth.attempts import SignInAttempts
+from api.auth.openid import OpenIdProvider
 from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
@@ -59,6 +61,11 @@ def create_app(
         What is shown and asked.
     stop
         Ends open streams when set.
+
+    Raises
+    ------
+    OSError
+        A file that the settings name cannot be read.
     """
     app = FastAPI(
         title="Hilum",
@@ -76,6 +83,7 @@ def create_app(
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        provider=_provider(settings),
         waits=waiting_histogram(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
@@ -103,7 +111,8 @@ def run(
     Raises
     ------
     OSError
-        The port cannot be bound, or the certificate not used.
+        The port cannot be bound, the certificate not used, or a file that the settings name not
+        read.
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -132,6 +141,10 @@ def _tls_of(settings: ApiSettings) -> Callable[..., ssl.SSLContext] | None:
         return None
     context = tls_context(settings.tls_certificate, settings.tls_key)
     return lambda _config, _default: context
+
+
+def _provider(settings: Settings) -> OpenIdProvider | None:
+    return OpenIdProvider(settings.oidc, public_url(settings.api)) if settings.oidc.is_on else None
 
 
 def _bound_socket(settings: ApiSettings) -> socket.socket:
