@@ -215,7 +215,8 @@ def _limits() -> str:
             "",
             "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
             "MPPS, TLS and media. No extended, specialised or private SOP class is used; "
-            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
+            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
+            "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",
         ]
     )
 

@@ -47,7 +47,9 @@ def objects_as(accept: str, contents: Iterable[bytes]) -> Iterator[Part]:
         It takes none that we have.
     """
     for content in contents:
-        syntax = UID(pydicom.dcmread(io.BytesIO(content), specific_tags=[]).file_meta.TransferSyntaxUID)
+        syntax = UID(
+            pydicom.dcmread(io.BytesIO(content), specific_tags=[]).file_meta.TransferSyntaxUID
+        )
         if _takes_stored(accept, syntax):
             yield Part(media_type=f"{DICOM}; transfer-syntax={syntax}", content=content)
         else:

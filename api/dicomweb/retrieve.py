@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pydicom
 from PIL import Image
 from pydicom import FileDataset
+
 from api.dicomweb.search import Json, as_json
 from api.images.pattern_tables import grey_table
 from api.images.shown import ShownImage, show

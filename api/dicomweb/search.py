@@ -202,7 +202,7 @@ def _is_json(value: Any) -> bool:
 
 def _chosen(header: Dataset, keywords: Sequence[str], asked: Sequence[str]) -> Dataset:
     if ALL in asked:
-        return Dataset({tag: header.get_item(tag) for tag in header.keys()})  # noqa: SIM118
+        return header
     ds = Dataset()
     for keyword in (*keywords, *asked):
         if keyword in header:

@@ -291,6 +291,7 @@ _STORE: dict[str, Any] = {
             "description": "Some is stored; FailedSOPSequence has the rest.",
             "content": {retrieve.DICOM_JSON: {"schema": {"type": "object"}}},
         },
+        # The one refusal that is no problem document: PS3.18 table 10.5.3-1 asks for DICOM JSON.
         409: {
             "description": "Nothing is stored; FailedSOPSequence says why.",
             "content": {retrieve.DICOM_JSON: {"schema": {"type": "object"}}},
@@ -384,9 +385,7 @@ def _objects(
     is_single = not asked.is_multipart and asked.media_type == encoding.DICOM
     if is_single and len(objects) > 1:
         raise NotAcceptable("several objects come as multipart/related only")
-    parts = list(
-        encoding.objects_as(accept, (content_of(context.archive, one) for one in objects))
-    )
+    parts = list(encoding.objects_as(accept, (content_of(context.archive, one) for one in objects)))
     _note_read(request, principal, objects[0], count=len(objects))
     if is_single:
         return Response(parts[0].content, headers={"Content-Type": parts[0].media_type})

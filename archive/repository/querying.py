@@ -45,7 +45,8 @@ class QueryingRows(Transactions):
 def _by_study(rows: Iterable[AnyRow]) -> dict[str, list[tuple[str, str]]]:
     """Return series and modality, or kind, of each object by its study."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for study_uid, series_uid, kind in rows:
+    for row in rows:
+        study_uid, series_uid, kind = tuple(row)
         found.setdefault(study_uid, []).append((series_uid, kind))
     return found
 
