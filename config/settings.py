@@ -7,7 +7,7 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -131,10 +131,11 @@ class ApiSettings(_Section):
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
+    viewer_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...]
     session_idle_minutes: float = Field(gt=0)
     session_longest_hours: float = Field(gt=0)
 
-    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+    _addresses = field_validator("trusted_proxies", "viewer_origins", mode="before")(_listed)
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -270,7 +270,8 @@ def _limits() -> str:
             "",
             "Storage of other SOP classes, query/retrieve, modality worklist, "
             "MPPS and media. No extended, specialised or private SOP class is used; "
-            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
+            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
+            "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",
         ]
     )
 
