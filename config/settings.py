@@ -53,6 +53,16 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -203,6 +213,8 @@ class ReportSettings(_Section):
     segmentation: bool
     presentation_state: bool
     rejection_note: bool
+
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
 
 
 class ModelSettings(_Section):
