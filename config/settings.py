@@ -49,6 +49,25 @@ def _structured(value: object) -> object:
         return value
 
 
+class ServerTlsSettings(_Section):
+    """How the DICOM port is protected. Files are PEM; renewed ones are taken while it runs."""
+
+    certificate: Path
+    key: Path
+    client_certificate: Literal["ignored", "optional", "required"] = "ignored"
+    client_ca_certificates: Path | None = None
+    """Who signs the certificates of peers."""
+
+    @model_validator(mode="after")
+    def _clients_are_judged_by_an_authority(self) -> Self:
+        if (self.client_certificate == "ignored") != (self.client_ca_certificates is None):
+            raise ValueError(
+                "client_certificate optional or required, and client_ca_certificates, "
+                "belong together"
+            )
+        return self
+
+
 class NodeSettings(_Section):
     """The DICOM listener."""
 
@@ -63,6 +82,7 @@ class NodeSettings(_Section):
     maximum_associations: int = Field(ge=1)
     maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
     network_timeout_seconds: float = Field(gt=0)
+    tls: ServerTlsSettings | None
 
 
 class PeerSettings(_Section):

@@ -12,7 +12,7 @@ from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 
 from config.settings import Settings, load_settings
-from dicom_node import intake, listener, sender, statuses, stow
+from dicom_node import intake, listener, sender, statuses, stow, tls
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.statuses import DeliveryVerdict, StoreStatus
 
@@ -50,6 +50,7 @@ def statement(settings: Settings) -> str:
         _reception(settings),
         _delivery(settings),
         _store_over_the_web(),
+        _security(),
         _transfer_syntaxes(),
         _limits(),
     )
@@ -202,20 +203,39 @@ def _store_over_the_web() -> str:
     )
 
 
+def _security() -> str:
+    return "\n".join(
+        [
+            "## 5. Secure transport",
+            "",
+            "BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12), as "
+            "server and as client: TLS 1.2 and 1.3, no older version, no renegotiation. For "
+            f"TLS 1.2: {', '.join(tls.CIPHERS_OF_TLS_1_2)}; for 1.3 the suites of RFC 8446.",
+            "",
+            "With `node.tls` the port (`node.port`; 2762 is registered for this use) speaks TLS "
+            "only. A peer's certificate is ignored, optional or required "
+            "(`client_certificate`); one that is shown must be signed by "
+            "`client_ca_certificates`. Renewed files are taken without a restart. A destination "
+            "with `tls` is called by TLS: its certificate and host name are verified, ours is "
+            "shown where one is set.",
+        ]
+    )
+
+
 def _transfer_syntaxes() -> str:
     rows = [(UID(uid).name, f"`{uid}`") for uid in ALL_TRANSFER_SYNTAXES]
     return "\n".join(
-        ["## 5. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
+        ["## 6. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
     )
 
 
 def _limits() -> str:
     return "\n".join(
         [
-            "## 6. What is not offered",
+            "## 7. What is not offered",
             "",
             "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
-            "MPPS, TLS and media. No extended, specialised or private SOP class is used; "
+            "MPPS and media. No extended, specialised or private SOP class is used; "
             f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
         ]
     )
@@ -224,7 +244,7 @@ def _limits() -> str:
 def _named(syntaxes: Iterable[str]) -> str:
     found = list(syntaxes)
     if found == list(ALL_TRANSFER_SYNTAXES):
-        return "all of section 5"
+        return "all of section 6"
     return ", ".join(UID(uid).name for uid in found)
 
 

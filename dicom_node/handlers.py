@@ -88,6 +88,11 @@ def _judge(reception: Reception, calling_ae: str, called_ae: str, address: str) 
     return rejection
 
 
+def handle_no_agreement(reason: str) -> None:
+    """Note a connection on which no TLS came about; there was no association to reject yet."""
+    _log.warning("TLS refused", reason=reason)
+
+
 def handle_accepted(event: Event) -> None:
     """Note an association that was opened."""
     _log.info("association opened", **_ends(event), peer=event.assoc.requestor.address)

@@ -26,6 +26,7 @@ from dicom_node.handlers import (
     handle_closed,
     handle_echo,
     handle_ended,
+    handle_no_agreement,
     handle_requested,
     handle_sent,
     handle_store,
@@ -38,6 +39,7 @@ from dicom_node.incoming import (
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
+from dicom_node.tls import ServerTls
 from dicom_node.traffic import Traffic
 from dicom_node.transport import drop_connection
 from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
@@ -77,10 +79,13 @@ class Listener:
     ------
     ListenerFailed
         The port cannot be opened.
+    TlsUnusable
+        The certificate of `node.tls`, its key or the authorities cannot be used.
     """
 
     def __init__(self, settings: Settings, archive: Archive) -> None:
         node = settings.node
+        self._tls = None if node.tls is None else ServerTls(node.tls)
         self._archive = archive
         self._node = node
         self._open_studies = OpenStudies()
@@ -130,13 +135,15 @@ class Listener:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say that the node works, and whether it has room.
+        """Say that the node works, and whether it has room; take renewed TLS files.
 
         Raises
         ------
         ArchiveUnavailable
             The database or the file store does not answer.
         """
+        if self._tls is not None:
+            self._tls.refresh()
         free_bytes = self._archive.files.free_bytes()
         has_room = free_bytes >= self._node.minimum_free_bytes
         if has_room != self._had_room:
@@ -184,6 +191,8 @@ class Listener:
                 server_class=Server,
                 open_data_set=self._open_data_set,
                 timeout_seconds=self._node.network_timeout_seconds,
+                tls=self._tls,
+                on_no_agreement=handle_no_agreement,
                 most_connections=(
                     _CONNECTIONS_PER_ASSOCIATION * self._node.maximum_associations
                     + _SPARE_CONNECTIONS
@@ -218,7 +227,7 @@ def run(
 
     Raises
     ------
-    ListenerFailed
+    ListenerFailed, TlsUnusable
         The port cannot be opened.
     """
     prepare_pynetdicom()

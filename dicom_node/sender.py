@@ -1,9 +1,11 @@
 """C-STORE SCU: one association with one destination, opened when needed and kept for the next."""
 
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
@@ -26,9 +28,11 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
+from config.destinations import ClientTlsSettings
 from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.tls import Caller, client_context
 from dicom_node.transport import tune_association
 
 OFFERED_SOP_CLASSES = (
@@ -60,6 +64,7 @@ class Peer:
     ae_title: str
     host: str
     port: int
+    tls: ClientTlsSettings | None = None
 
 
 class StoreLink:
@@ -210,10 +215,13 @@ def associate(
     ------
     PeerUnavailable
         Nobody answers, or the answer is no; the message says which and why.
+    TlsUnusable
+        A certificate or key that the peer's settings name cannot be used.
     TitleInvalid
         PS3.5 6.2 does not permit the called title.
     """
     connected: list[bool] = []
+    caller = None if peer.tls is None else Caller(client_context(peer.tls))
 
     def tune(event: Event) -> None:
         connected.append(True)
@@ -227,6 +235,7 @@ def associate(
             ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
             evt_handlers=[(evt.EVT_CONN_OPEN, tune)],
+            tls_args=None if caller is None else (cast(ssl.SSLContext, caller), peer.host),
         )
     except ValueError:
         raise TitleInvalid(f"called AE title {peer.ae_title!r} is not valid") from None
@@ -234,7 +243,11 @@ def associate(
         raise PeerUnavailable(f"the host is not known: {error.strerror}") from None
     if association.is_established:
         return association
-    raise PeerUnavailable(_why_not(association) if connected else "nobody answers at the port")
+    if connected:
+        raise PeerUnavailable(_why_not(association))
+    if caller is not None and caller.problem:
+        raise PeerUnavailable(f"no agreement on TLS: {caller.problem}")
+    raise PeerUnavailable("nobody answers at the port")
 
 
 def _why_not(association: Association) -> str:

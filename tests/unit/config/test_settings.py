@@ -43,6 +43,12 @@ def test_a_secret_file_holds_one_value(tmp_path: Path) -> None:
         ("node: {ae_title: SEVENTEEN_LETTERS}", "node.ae_title"),
         ("destinations: [{name: pacs, ae_title: A, host: h}]", "destinations.0.port"),
         ("destinations: {pacs: {ae_title: A, host: h}}", "destinations.0.port"),
+        ("node: {tls: {certificate: c.pem}}", "node.tls.key"),
+        (
+            "node: {tls: {certificate: c, key: k, client_certificate: required}}",
+            "belong together",
+        ),
+        ("node: {tls: {certificate: c, key: k, client_ca_certificates: a}}", "belong together"),
         ("destinations: {pacs: 104}", "destinations.0"),
         ("destinations: {web: {kind: telex}}", "destinations.0"),
         ("destinations: {web: {kind: stow, url: 'ftp://h'}}", "destinations.0.url"),
