@@ -13,7 +13,6 @@ from dicom_node.links import try_destination
 from dicom_node.send import send_files
 from dicom_node.sender import Peer
 
-
 CaOption = Annotated[
     Path | None, typer.Option(help="Speak TLS; PEM file with the authorities to trust.")
 ]
