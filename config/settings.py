@@ -39,6 +39,16 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
 class ServerTlsSettings(_Section):
     """How the DICOM port is protected. Files are PEM; renewed ones are taken while it runs."""
 
@@ -227,6 +237,8 @@ class ReportSettings(_Section):
     segmentation: bool
     presentation_state: bool
     rejection_note: bool
+
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
 
 
 class ModelSettings(_Section):

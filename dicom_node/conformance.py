@@ -161,7 +161,8 @@ def _delivery(settings: Settings) -> str:
             "",
             "Each in Explicit VR Little Endian and Implicit VR Little Endian, one transfer syntax "
             "per context; an object is also offered in the transfer syntax that it is kept in, a "
-            "segmentation in RLE Lossless.",
+            "segmentation in RLE Lossless. Where that is not accepted, the same object is sent "
+            "uncompressed.",
             "",
             *_table(("SOP class", "UID", "Sent instead where it is not accepted"), classes),
             "",
