@@ -7,7 +7,7 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -37,6 +37,16 @@ def _listed(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
 class ServerTlsSettings(_Section):
@@ -131,10 +141,11 @@ class ApiSettings(_Section):
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
+    viewer_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...]
     session_idle_minutes: float = Field(gt=0)
     session_longest_hours: float = Field(gt=0)
 
-    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+    _addresses = field_validator("trusted_proxies", "viewer_origins", mode="before")(_listed)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -226,6 +237,8 @@ class ReportSettings(_Section):
     segmentation: bool
     presentation_state: bool
     rejection_note: bool
+
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
 
 
 class ModelSettings(_Section):

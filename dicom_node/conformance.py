@@ -161,7 +161,8 @@ def _delivery(settings: Settings) -> str:
             "",
             "Each in Explicit VR Little Endian and Implicit VR Little Endian, one transfer syntax "
             "per context; an object is also offered in the transfer syntax that it is kept in, a "
-            "segmentation in RLE Lossless.",
+            "segmentation in RLE Lossless. Where that is not accepted, the same object is sent "
+            "uncompressed.",
             "",
             *_table(("SOP class", "UID", "Sent instead where it is not accepted"), classes),
             "",
@@ -272,7 +273,8 @@ def _limits() -> str:
             "",
             "Storage of other SOP classes, query/retrieve, modality worklist, "
             "MPPS and media. No extended, specialised or private SOP class is used; "
-            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
+            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
+            "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",
         ]
     )
 

@@ -19,6 +19,7 @@ from pydicom.uid import (
     GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
+    RLELossless,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -280,21 +281,32 @@ def _offer(wanted: tuple[UID, UID]) -> list[PresentationContext]:
 
 
 def _acceptable_form(ds: FileDataset, association: Association) -> Dataset:
-    """Return `ds` under the newest SOP class that the peer accepted.
+    """Return `ds` under the newest SOP class that the peer accepted, decompressed if it must be.
 
     Raises
     ------
     ContextRefused
         It accepted none.
     """
-    accepted = {context.abstract_syntax for context in association.accepted_contexts}
+    accepted: dict[UID, set[UID]] = {}
+    for context in association.accepted_contexts:
+        syntaxes = accepted.setdefault(UID(context.abstract_syntax or ""), set())
+        syntaxes.update(UID(syntax) for syntax in context.transfer_syntax)
     own = UID(ds.SOPClassUID)
     for sop_class in (own, *FALLBACKS.get(own, ())):
         if sop_class in accepted:
             ds.SOPClassUID = sop_class
             ds.file_meta.MediaStorageSOPClassUID = sop_class
+            if ds.file_meta.TransferSyntaxUID not in accepted[sop_class]:
+                _decompress(ds)
             return ds
     raise ContextRefused(f"the peer does not take {own.name}")
+
+
+def _decompress(ds: FileDataset) -> None:
+    """Make pixel data native; the object stays the same, for RLE (PS3.5 annex G) loses nothing."""
+    if ds.file_meta.TransferSyntaxUID == RLELossless:
+        ds.decompress(generate_instance_uid=False)
 
 
 def _parsed(content: bytes) -> FileDataset:
