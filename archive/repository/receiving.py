@@ -1,22 +1,28 @@
 """What the node writes: instances as they arrive, and studies as they become complete."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, Engine, and_, or_, select, update
 
 from archive.records import Arrival, Recorded, StudyState, StudyUid
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import conflicts, instances, studies
+from archive.together import Together
 from archive.workflow import studies_that_may_become
 
 
 class ReceivingRows(Transactions):
     """Instances and the completeness of their studies."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        # Associations that finish an object at the same moment share one commit.
+        self._recording = Together(self._record_all, alone_after=(_OtherObject,))
+
     def record_instance(self, arrival: Arrival) -> Recorded:
-        """Record an instance whose bytes are durable; safe to repeat.
+        """Record an instance whose bytes are durable; safe to repeat, from any thread.
 
         A new instance takes its study back to RECEIVING whatever its state was: a worker that
         holds the study loses it, and a study already reported gets a further result.
@@ -27,8 +33,7 @@ class ReceivingRows(Transactions):
             Nothing was recorded; the sender must not hear success.
         """
         try:
-            with self._writing() as connection:
-                return self._record(connection, arrival)
+            return self._recording.do(arrival)
         except _OtherObject:
             return Recorded.CONFLICT
 
@@ -94,6 +99,16 @@ class ReceivingRows(Transactions):
                 )
             )
             return queued.rowcount
+
+    def _record_all(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
+        recorded: dict[int, Recorded] = {}
+        with self._writing() as connection:
+            # In one order everywhere, so that several nodes do not wait for each other's locks.
+            for number in sorted(
+                range(len(arrivals)), key=lambda number: arrivals[number].key.study_uid
+            ):
+                recorded[number] = self._record(connection, arrivals[number])
+        return [recorded[number] for number in range(len(arrivals))]
 
     def _record(self, connection: Connection, arrival: Arrival) -> Recorded:
         now = database_now(connection)
