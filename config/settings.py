@@ -173,6 +173,12 @@ class ApiSettings(_Section):
         return self
 
 
+class RulesSettings(_Section):
+    """Which studies are analysed, and where their results go."""
+
+    file: Path | None
+
+
 class ReviewSettings(_Section):
     """How radiologists read here."""
 
@@ -228,6 +234,7 @@ class Settings(_Section):
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
+    rules: RulesSettings
     api: ApiSettings
     review: ReviewSettings
     report: ReportSettings

@@ -1,8 +1,8 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching, reading, operating, accounts, signing in, auditing, reviewing and the reading list. All
-methods are synchronous and thread safe; each is one transaction.
+watching, reading, operating, ruling, accounts, signing in, auditing, reviewing and the reading
+list. All methods are synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -16,6 +16,7 @@ from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
+from archive.repository.ruling import RulingRows
 from archive.repository.signing_in import SigningInRows
 from archive.repository.watching import WatchingRows
 from archive.repository.working import WorkingRows
@@ -31,6 +32,7 @@ class Repository(
     WatchingRows,
     ReadingRows,
     OperatingRows,
+    RulingRows,
     AccountRows,
     SigningInRows,
     AuditRows,
