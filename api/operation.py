@@ -30,7 +30,7 @@ def operation_of(context: Context) -> OperationBody:
         queues=[queue_body(depth) for depth in repository.queue_depths()],
         processes=[process_body(beat) for beat in repository.beats()],
         destinations=[
-            destination_body(standing, ae_title=one.ae_title, host=one.host, port=one.port)
+            destination_body(standing, one)
             for one, standing in zip(destinations, standings, strict=True)
         ],
         rules=[rule_standing_body(one) for one in repository.rule_standings()],

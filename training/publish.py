@@ -122,7 +122,7 @@ def publish(
     _write_gate(fitted.gate, folder)
     manifest = manifest.model_copy(update={"figures": tuple(measured), "gate": fitted.record})
     _write_vectors(classifier, vectors, folder)
-    write_file(folder / CARD_FILE, model_card(manifest, finished.recipe).encode())
+    write_file(folder / CARD_FILE, model_card(manifest, finished).encode())
     write_file(folder / METADATA_FILE, as_json(metadata(manifest)))
     write_file(folder / INFERENCE_FILE, as_json(inference_config(manifest)))
     return _seal(manifest, folder)

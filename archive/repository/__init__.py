@@ -1,15 +1,18 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching, reading, operating, ruling, accounts, signing in, auditing, reviewing and the reading
-list. All methods are synchronous and thread safe; each is one transaction.
+committing, watching, reading, operating, ruling, accounts, links to choose passwords, signing in,
+tokens, auditing, reviewing and the reading list. All methods are synchronous and thread safe; each
+is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
 from archive.repository.auditing import AuditRows
+from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
+from archive.repository.password_links import PasswordLinkRows
 from archive.repository.predicting import PredictingRows
 from archive.repository.querying import QueryingRows
 from archive.repository.reading import ReadingRows
@@ -18,6 +21,7 @@ from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
 from archive.repository.ruling import RulingRows
 from archive.repository.signing_in import SigningInRows
+from archive.repository.tokens import TokenRows
 from archive.repository.watching import WatchingRows
 from archive.repository.working import WorkingRows
 
@@ -29,12 +33,15 @@ class Repository(
     WorkingRows,
     PredictingRows,
     DeliveringRows,
+    CommittingRows,
     WatchingRows,
     ReadingRows,
     OperatingRows,
     RulingRows,
     AccountRows,
+    PasswordLinkRows,
     SigningInRows,
+    TokenRows,
     AuditRows,
     ReviewingRows,
     ReadingListRows,
