@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -16,7 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from api.auth.accounts import public_url
 from api.auth.attempts import SignInAttempts
+from api.auth.openid import OpenIdProvider
 from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
@@ -28,6 +31,7 @@ from api.openapi import describe
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
 
@@ -57,6 +61,11 @@ def create_app(
         What is shown and asked.
     stop
         Ends open streams when set.
+
+    Raises
+    ------
+    OSError
+        A file that the settings name cannot be read.
     """
     app = FastAPI(
         title="Hilum",
@@ -74,6 +83,7 @@ def create_app(
         templates=Jinja2Templates(env=_template_environment()),
         metrics=registry,
         sign_in_attempts=SignInAttempts(),
+        provider=_provider(settings),
         waits=waiting_histogram(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
@@ -101,14 +111,14 @@ def run(
     Raises
     ------
     OSError
-        The port cannot be bound.
+        The port cannot be bound, the certificate not used, or a file that the settings name not
+        read.
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(settings, archive, stop),
-        ssl_certfile=settings.api.tls_certificate,
-        ssl_keyfile=settings.api.tls_key,
+        ssl_context_factory=_tls_of(settings.api),
         proxy_headers=bool(settings.api.trusted_proxies),
         forwarded_allow_ips=list(settings.api.trusted_proxies),
         access_log=False,
@@ -123,6 +133,18 @@ def run(
         _log.info("web server listens", host=settings.api.host, port=settings.api.port)
         server.run(sockets=[listener])
     _log.info("web server stopped")
+
+
+def _tls_of(settings: ApiSettings) -> Callable[..., ssl.SSLContext] | None:
+    """Return what makes uvicorn serve TLS, or None; a certificate of no use ends the start here."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = tls_context(settings.tls_certificate, settings.tls_key)
+    return lambda _config, _default: context
+
+
+def _provider(settings: Settings) -> OpenIdProvider | None:
+    return OpenIdProvider(settings.oidc, public_url(settings.api)) if settings.oidc.is_on else None
 
 
 def _bound_socket(settings: ApiSettings) -> socket.socket:

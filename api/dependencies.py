@@ -9,6 +9,7 @@ from fastapi.templating import Jinja2Templates
 from prometheus_client import CollectorRegistry, Histogram
 
 from api.auth.attempts import SignInAttempts
+from api.auth.openid import OpenIdProvider
 from api.changes import ChangeFeed
 from api.images.shelf import ImageShelf
 from archive.database import Archive
@@ -24,6 +25,8 @@ class Context:
     templates: Jinja2Templates
     metrics: CollectorRegistry
     sign_in_attempts: SignInAttempts
+    provider: OpenIdProvider | None
+    """None: people sign in with passwords only."""
     waits: Histogram
     shelf: ImageShelf
     changes: ChangeFeed

@@ -25,3 +25,9 @@ PAGES = (
 def pages_of(user: User) -> tuple[Page, ...]:
     """Return the pages that a person may open."""
     return tuple(page for page in PAGES if page.roles & user.roles)
+
+
+def own_path(target: str) -> str:
+    """Return `target` if it is a path of ours, else `/`; a redirect must not lead elsewhere."""
+    is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if is_own and target.isprintable() else "/"

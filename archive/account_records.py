@@ -60,9 +60,41 @@ class User:
     roles: frozenset[Role]
     is_active: bool
     is_shared: bool
+    is_blind_first: bool
+    """Wants to say what he or she sees before the AI result is shown."""
     has_password: bool
+    has_provider: bool
+    """Signs in through the OpenID provider, which says name and roles at each sign-in."""
+    has_password_link: bool
+    """A link to choose a password waits to be used."""
     created_at: datetime
     last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSession:
+    """One browser in which a person is signed in."""
+
+    session_id: str
+    """Names it; says nothing of its secret."""
+    created_at: datetime
+    last_seen_at: datetime
+    address: str
+    """Network address at sign-in."""
+    browser: str
+    """What the browser calls itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OidcAttempt:
+    """A browser that was sent to the OpenID provider, as it comes back."""
+
+    code_verifier: str
+    """RFC 7636 section 4.1."""
+    nonce: str
+    """OpenID Connect Core section 3.1.2.1."""
+    target: str
+    """The page that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +105,9 @@ class ApiToken:
     name: str
     scopes: frozenset[Scope]
     created_by: str
-    """Login of the administrator who made it."""
+    """Login of who made it."""
+    user_id: int | None
+    """Whose it is: it ends with the account; None: the installation's."""
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None

@@ -1,6 +1,17 @@
 """The tables of accounts, sessions, tokens and the audit trail."""
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 from archive.schema import UID_LENGTH, UtcDateTime, metadata
 
@@ -19,6 +30,8 @@ users = Table(
     Column("oidc_subject", Text, unique=True),
     Column("is_active", Boolean, nullable=False),
     Column("is_shared", Boolean, nullable=False),
+    # Wants to say what he or she sees before the AI result is shown.
+    Column("is_blind_first", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_sign_in_at", UtcDateTime),
 )
@@ -31,6 +44,11 @@ sessions = Table(
     Column("user_id", ForeignKey("users.user_id"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
+    # So that a person knows their own sessions again.
+    Column("address", Text, nullable=False, server_default=""),
+    Column("browser", Text, nullable=False, server_default=""),
+    # What the OpenID provider said who it is; the provider wants it to end its own session.
+    Column("id_token", Text),
 )
 
 # One row at most: how the first account is made.
@@ -41,6 +59,15 @@ setup_links = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+# One row for an account at most: how its person chooses a password.
+password_links = Table(
+    "password_links",
+    metadata,
+    Column("secret_digest", String(DIGEST_LENGTH), primary_key=True),
+    Column("user_id", ForeignKey("users.user_id"), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 # A browser on its way to the OpenID provider and back (RFC 7636 verifier, OpenID nonce).
 oidc_attempts = Table(
     "oidc_attempts",
@@ -48,6 +75,8 @@ oidc_attempts = Table(
     Column("state_digest", String(DIGEST_LENGTH), primary_key=True),
     Column("code_verifier", Text, nullable=False),
     Column("nonce", Text, nullable=False),
+    # The page that was asked for.
+    Column("target", Text, nullable=False, server_default="/"),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -59,6 +88,8 @@ api_tokens = Table(
     Column("name", Text, nullable=False),
     Column("scopes", JSON, nullable=False),
     Column("created_by", Text, nullable=False),
+    # Whose token it is; NULL: the installation's, which outlives who made it.
+    Column("user_id", ForeignKey("users.user_id")),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),

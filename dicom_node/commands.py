@@ -8,6 +8,7 @@ import typer
 from config.command_line import ConfigOption, SecretsOption, fail, site_settings
 from dicom_node.echo import echo_peer
 from dicom_node.errors import DicomNodeError
+from dicom_node.links import try_destination
 from dicom_node.send import send_files
 
 
@@ -17,17 +18,17 @@ def echo(
     config: ConfigOption = None,
     secrets: SecretsOption = None,
 ) -> None:
-    """Ask a peer whether it is there (C-ECHO)."""
+    """Ask a peer whether it is there (C-ECHO; a DICOMweb server, by a search)."""
     settings = site_settings(config, secrets)
     known = next((one for one in settings.destinations if one.name == peer), None)
-    host, port = (known.host, known.port) if known else _host_and_port(peer)
     try:
-        seconds = echo_peer(
-            host,
-            port,
-            called_ae_title=known.ae_title if known else called,
-            calling_ae_title=settings.node.ae_title,
-        )
+        if known is not None:
+            seconds = try_destination(known, settings)
+        else:
+            host, port = _host_and_port(peer)
+            seconds = echo_peer(
+                host, port, called_ae_title=called, calling_ae_title=settings.node.ae_title
+            )
     except DicomNodeError as error:
         fail(f"{peer}: {error}")
     typer.echo(f"{peer}: answered in {seconds * 1000:.0f} ms")

@@ -12,7 +12,7 @@ from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 
 from config.settings import Settings, load_settings
-from dicom_node import intake, listener, sender, statuses
+from dicom_node import intake, listener, sender, statuses, stow
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.statuses import DeliveryVerdict, StoreStatus
 
@@ -49,6 +49,7 @@ def statement(settings: Settings) -> str:
         _associations(settings),
         _reception(settings),
         _delivery(settings),
+        _store_over_the_web(),
         _transfer_syntaxes(),
         _limits(),
     )
@@ -56,7 +57,11 @@ def statement(settings: Settings) -> str:
 
 
 def _overview() -> str:
-    rows = [("Verification", "SCU and SCP"), ("Storage", "SCP for images, SCU for our results")]
+    rows = [
+        ("Verification", "SCU and SCP"),
+        ("Storage", "SCP for images, SCU for our results"),
+        ("Store transaction (DICOMweb STOW-RS)", "user agent for our results"),
+    ]
     return "\n".join(
         [
             "# DICOM conformance statement",
@@ -168,17 +173,45 @@ def _delivery(settings: Settings) -> str:
     )
 
 
+def _store_over_the_web() -> str:
+    told = ", ".join(str(int(status)) for status in stow.TELLS_OF_INSTANCES)
+    refused = ", ".join(str(int(status)) for status in sorted(stow.REFUSED))
+    rows = [
+        (told, "read per instance, see below; an instance that is not named is tried again"),
+        (refused, "not delivered; given up, shown, and sent again on demand"),
+        ("500", "not delivered; tried again"),
+        ("every other", "not delivered; tried again, nothing else is sent until then"),
+    ]
+    return "\n".join(
+        [
+            "## 4. Store transaction of DICOMweb (STOW-RS user agent)",
+            "",
+            "To destinations of kind `stow` every object goes by `POST /studies` (PS3.18 10.5), "
+            'one per request, as `multipart/related; type="application/dicom"` in the transfer '
+            "syntax that it is kept in; the answer is asked for as `application/dicom+json`. "
+            "Server certificates are verified; a client certificate, a bearer token or basic "
+            "authentication may be set, the latter two over https only.",
+            "",
+            *_table(("HTTP status", "Taken as"), rows),
+            "",
+            "Failure Reason (0008,1197) and Warning Reason (0008,1196) are taken as the status of "
+            "C-STORE is, see section 3; an instance in Referenced SOP Sequence (0008,1199) "
+            "without a warning is delivered.",
+        ]
+    )
+
+
 def _transfer_syntaxes() -> str:
     rows = [(UID(uid).name, f"`{uid}`") for uid in ALL_TRANSFER_SYNTAXES]
     return "\n".join(
-        ["## 4. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
+        ["## 5. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
     )
 
 
 def _limits() -> str:
     return "\n".join(
         [
-            "## 5. What is not offered",
+            "## 6. What is not offered",
             "",
             "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
             "MPPS, TLS and media. No extended, specialised or private SOP class is used; "
@@ -190,7 +223,7 @@ def _limits() -> str:
 def _named(syntaxes: Iterable[str]) -> str:
     found = list(syntaxes)
     if found == list(ALL_TRANSFER_SYNTAXES):
-        return "all of section 4"
+        return "all of section 5"
     return ", ".join(UID(uid).name for uid in found)
 
 

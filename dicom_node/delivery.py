@@ -19,7 +19,7 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.settings import Settings
 from dicom_node.courier import Courier
-from dicom_node.sender import Peer, StoreLink
+from dicom_node.links import link_to
 from dicom_node.upper_layer import prepare_pynetdicom
 
 _log = structlog.get_logger()
@@ -65,11 +65,7 @@ def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
         Courier(
             destination.name,
             archive,
-            StoreLink(
-                Peer(ae_title=destination.ae_title, host=destination.host, port=destination.port),
-                calling_ae_title=settings.node.ae_title,
-                timeout_seconds=settings.delivery.timeout_seconds,
-            ),
+            link_to(destination, settings),
             settings.delivery,
             claimant=f"{claimant}-{destination.name}",
         )

@@ -51,3 +51,7 @@ class ContextRefused(DicomNodeError):
 
 class ReportUnreadable(DicomNodeError):
     """An object that should be sent is not a DICOM file."""
+
+
+class TlsUnusable(PeerUnavailable):
+    """A certificate, a key or a list of authorities cannot be used; the message names the file."""

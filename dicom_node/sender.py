@@ -25,6 +25,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
+from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.transport import tune_association
@@ -58,15 +59,6 @@ class Peer:
     ae_title: str
     host: str
     port: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreAnswer:
-    """What a peer answered to one C-STORE."""
-
-    status: int
-    sop_class_uid: str
-    """As sent; differs from the report's where the peer takes only an older class."""
 
 
 class StoreLink:
@@ -104,7 +96,7 @@ class StoreLink:
         """Whether an association stands, as far as is known."""
         return self._association is not None and self._association.is_established
 
-    def send(self, content: bytes) -> StoreAnswer:
+    def send(self, consignment: Consignment) -> Answer:
         """Send one DICOM file and return the peer's answer; sending again is harmless.
 
         Raises
@@ -114,9 +106,9 @@ class StoreLink:
         ContextRefused
             The peer takes the object in no form that we can give it.
         ReportUnreadable
-            `content` is no DICOM file.
+            It is no DICOM file.
         """
-        ds = _parsed(content)
+        ds = _parsed(consignment.content)
         was_kept = self.is_open
         try:
             return self._send(ds)
@@ -148,8 +140,9 @@ class StoreLink:
         if association is not None and association.is_established:
             association.abort()
 
-    def _send(self, ds: FileDataset) -> StoreAnswer:
+    def _send(self, ds: FileDataset) -> Answer:
         association = self._open(ds)
+        own = UID(ds.SOPClassUID)
         form = _acceptable_form(ds, association)
         try:
             answer = association.send_c_store(form)
@@ -160,7 +153,8 @@ class StoreLink:
         self._used_at = self._clock()
         if "Status" not in answer:
             raise PeerUnavailable("no answer to C-STORE")
-        return StoreAnswer(status=int(answer.Status), sop_class_uid=str(form.SOPClassUID))
+        remark = "" if form.SOPClassUID == own else f"sent as SOP class {form.SOPClassUID}"
+        return answer_of(int(answer.Status), remark=remark)
 
     def _open(self, ds: FileDataset) -> Association:
         wanted = (UID(ds.SOPClassUID), ds.file_meta.TransferSyntaxUID)

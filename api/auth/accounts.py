@@ -75,7 +75,7 @@ def checked_user(
     """
     login = login.strip().casefold()
     faults = [
-        ("login", "" if _LOGIN.fullmatch(login) else "letters, digits and . _ @ - only"),
+        ("login", fault_of_login(login)),
         ("person_name", fault_of_person_name(person_name)),
         ("roles", "" if roles else "an account has at least one role"),
         ("password", fault_of_password(password, login)),
@@ -89,6 +89,11 @@ def checked_user(
         is_shared=is_shared,
         organisation=organisation.strip(),
     )
+
+
+def fault_of_login(login: str) -> str:
+    """Return in words why this may not be a login, or nothing."""
+    return "" if _LOGIN.fullmatch(login) else "letters, digits and . _ @ - only"
 
 
 def fault_of_person_name(person_name: str) -> str:

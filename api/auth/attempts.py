@@ -19,15 +19,23 @@ class SignInAttempts:
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def count(self, *, login: str, address: str) -> None:
+    def count(self, *, address: str, login: str | None = None) -> None:
         """Count one try.
+
+        Parameters
+        ----------
+        address
+            Of who tries.
+        login
+            Whose password is tried; None where another than us asks for it.
 
         Raises
         ------
         TooManyAttempts
             With the time after which the next may be made.
         """
-        for limit, key in ((PER_LOGIN, f"login:{login}"), (PER_ADDRESS, f"address:{address}")):
+        keys = [(PER_LOGIN, f"login:{login}")] if login is not None else []
+        for limit, key in (*keys, (PER_ADDRESS, f"address:{address}")):
             if not self._limiter.hit(limit, key):
                 raise TooManyAttempts(retry_after_seconds=self._wait(limit, key))
 

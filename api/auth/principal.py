@@ -1,19 +1,28 @@
 """Finds out who asks: a person with a session cookie, or a program with a token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from starlette.responses import Response
 
 from api.auth.secrets import digest, is_secret_of, new_secret, read_token
 from api.dependencies import Context, context_of
-from archive.account_records import ApiToken, User
+from archive.account_records import ApiToken, Role, Scope, User
+from archive.repository.signing_in import session_id_of
 
 # The __Host- prefix binds a cookie to this very host and to TLS (RFC 6265bis 4.1.3.2); browsers
 # refuse it over plain HTTP, which is served to this machine only.
 SECURE_COOKIE = "__Host-hilum"
 LOOPBACK_COOKIE = "hilum"
 BEARER = "bearer "
+LONGEST_BROWSER_NAME = 200
+
+# What people of a role may let their own programs do; as the rules of the routes say.
+SCOPES_OF_ROLE = {
+    Role.RADIOLOGIST: frozenset({Scope.READ, Scope.PREDICT}),
+    Role.ML: frozenset({Scope.READ, Scope.PREDICT, Scope.EXPORT}),
+    Role.ADMIN: frozenset({Scope.READ, Scope.PREDICT, Scope.STORE, Scope.OPERATE}),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +66,44 @@ def principal_of(request: Request, *, is_active: bool = True) -> Principal | Non
     return Principal(user=user) if user else None
 
 
+def scopes_of(roles: frozenset[Role]) -> frozenset[Scope]:
+    """Return what people of these roles may let their own programs do."""
+    return frozenset().union(*(SCOPES_OF_ROLE[role] for role in roles))
+
+
 def cookie_name(request: Request) -> str:
     """Return the name of the session cookie on this kind of connection."""
     return SECURE_COOKIE if request.url.scheme == "https" else LOOPBACK_COOKIE
 
 
-def open_session(request: Request, response: Response, user: User) -> None:
-    """Sign a person in: a new session, whose secret only the browser gets."""
+def open_session(
+    request: Request, response: Response, user: User, *, id_token: str | None = None
+) -> None:
+    """Sign a person in: a new session, whose secret only the browser gets.
+
+    Parameters
+    ----------
+    request
+        Tells which browser it is.
+    response
+        Gets the cookie.
+    user
+        Who.
+    id_token
+        What the OpenID provider said, where it signed the person in.
+    """
     secret = new_secret()
-    context_of(request).archive.repository.open_session(user.user_id, digest(secret))
+    context = context_of(request)
+    context.archive.repository.drop_old_sessions(
+        longest_seconds=context.settings.api.session_longest_hours * 3600
+    )
+    context.archive.repository.open_session(
+        user.user_id,
+        digest(secret),
+        address=request.client.host if request.client else "",
+        browser=request.headers.get("user-agent", "")[:LONGEST_BROWSER_NAME],
+        id_token=id_token,
+    )
     response.set_cookie(
         cookie_name(request),
         secret,
@@ -76,11 +114,12 @@ def open_session(request: Request, response: Response, user: User) -> None:
     )
 
 
-def close_session(request: Request, response: Response) -> None:
-    """Sign out whoever the cookie belongs to."""
+def close_session(request: Request, response: Response) -> str | None:
+    """Sign out whoever the cookie belongs to; return the ID token of who came by a provider."""
     secret = request.cookies.get(cookie_name(request))
-    if secret:
-        context_of(request).archive.repository.close_session(digest(secret))
+    id_token = (
+        context_of(request).archive.repository.close_session(digest(secret)) if secret else None
+    )
     response.delete_cookie(
         cookie_name(request),
         path="/",
@@ -88,6 +127,13 @@ def close_session(request: Request, response: Response) -> None:
         httponly=True,
         samesite="strict",
     )
+    return id_token
+
+
+def own_session_id(request: Request) -> str:
+    """Return what names the session that a request belongs to; empty without one."""
+    secret = request.cookies.get(cookie_name(request))
+    return session_id_of(digest(secret)) if secret else ""
 
 
 def _program(context: Context, authorization: str) -> Principal | None:
@@ -97,6 +143,10 @@ def _program(context: Context, authorization: str) -> Principal | None:
     if text is None:
         return None
     found = context.archive.repository.token(text.token_id)
-    if found is None or not is_secret_of(text.secret, found[1]):
+    if found is None or not is_secret_of(text.secret, found.secret_digest):
         return None
-    return Principal(token=found[0])
+    if found.owner_roles is None:
+        return Principal(token=found.token)
+    # A person's token never does more than the person may do today.
+    scopes = found.token.scopes & scopes_of(found.owner_roles)
+    return Principal(token=replace(found.token, scopes=scopes))

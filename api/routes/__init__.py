@@ -14,6 +14,7 @@ from api.routes import (
     operation_pages,
     pages,
     predict,
+    provider,
     reviews,
     session,
     sign_in,
@@ -24,6 +25,7 @@ from api.routes import (
 ALL_ROUTERS = (
     pages.router,
     sign_in.router,
+    provider.router,
     session.router,
     accounts.router,
     predict.router,

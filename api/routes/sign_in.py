@@ -11,6 +11,7 @@ from api.auth.principal import Principal, close_session, open_session, principal
 from api.auth.secrets import digest
 from api.dependencies import Context, InContext
 from api.errors import ApiError, UnknownThing
+from api.navigation import own_path
 from api.routes.session import checked_sign_in
 from archive.account_records import Role
 from archive.errors import NotFound
@@ -25,7 +26,7 @@ def show_sign_in(
     request: Request, context: InContext, next: Annotated[str, Query(max_length=200)] = "/"
 ) -> Response:
     """Return the form to sign in with."""
-    return _form(request, context, "", next)
+    return sign_in_form(request, context, "", next)
 
 
 @router.post("/sign-in", response_class=HTMLResponse)
@@ -40,23 +41,33 @@ def sign_in(
     try:
         user = checked_sign_in(request, context, login, password)
     except ApiError as error:
-        response = _form(request, context, error.detail, next, status=error.status)
+        response = sign_in_form(request, context, error.detail, next, status=error.status)
         response.headers.update(error.headers)
         return response
-    response = RedirectResponse(_own_path(next), status_code=SEE_OTHER)
+    response = RedirectResponse(own_path(next), status_code=SEE_OTHER)
     open_session(request, response, user)
     return response
 
 
 @router.post("/sign-out")
-def sign_out(request: Request) -> Response:
-    """End the session and show the form."""
+def sign_out(request: Request, context: InContext) -> Response:
+    """End the session here and, where the OpenID provider has one, there; then show the form."""
     principal = principal_of(request)
-    response = RedirectResponse("/sign-in", status_code=SEE_OTHER)
-    close_session(request, response)
+    response: Response = RedirectResponse("/sign-in", status_code=SEE_OTHER)
+    id_token = close_session(request, response)
     if principal is not None:
         note(request, principal, AuditAction.SIGN_OUT)
-    return response
+    there = (
+        context.provider.address_to_sign_out(id_token) if context.provider and id_token else None
+    )
+    if there is None:
+        return response
+    # A page instead of a redirect: forms of ours may lead to this host only (form-action).
+    page = context.templates.TemplateResponse(
+        request, "onward.html", {"address": there, "words": "Signing out at the hospital"}
+    )
+    close_session(request, page)
+    return page
 
 
 @router.get("/setup", response_class=HTMLResponse)
@@ -99,21 +110,17 @@ def set_up(
     return response
 
 
-def _form(
+def sign_in_form(
     request: Request, context: Context, fault: str, target: str, status: int = 200
 ) -> Response:
+    """Return the page to sign in on, with what went wrong before."""
     return context.templates.TemplateResponse(
         request,
         "sign_in.html",
         {
             "fault": fault,
-            "next": _own_path(target),
+            "next": own_path(target),
+            "provider": context.provider,
         },
         status_code=status,
     )
-
-
-def _own_path(target: str) -> str:
-    """Return `target` if it is a path of ours; a redirect must not lead elsewhere."""
-    is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return target if is_own and target.isprintable() else "/"

@@ -1,8 +1,9 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching, reading, operating, accounts, signing in, auditing, reviewing and the reading list. All
-methods are synchronous and thread safe; each is one transaction.
+watching, reading, operating, accounts, links to choose passwords, signing in, tokens, auditing,
+reviewing and the reading list. All methods are synchronous and thread safe; each is one
+transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -10,6 +11,7 @@ from archive.repository.auditing import AuditRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
+from archive.repository.password_links import PasswordLinkRows
 from archive.repository.predicting import PredictingRows
 from archive.repository.querying import QueryingRows
 from archive.repository.reading import ReadingRows
@@ -17,6 +19,7 @@ from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
 from archive.repository.signing_in import SigningInRows
+from archive.repository.tokens import TokenRows
 from archive.repository.watching import WatchingRows
 from archive.repository.working import WorkingRows
 
@@ -32,7 +35,9 @@ class Repository(
     ReadingRows,
     OperatingRows,
     AccountRows,
+    PasswordLinkRows,
     SigningInRows,
+    TokenRows,
     AuditRows,
     ReviewingRows,
     ReadingListRows,

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from archive.account_records import NewUser, Role, User
-from archive.account_tables import sessions, setup_links, users
+from archive.account_tables import password_links, sessions, setup_links, users
 from archive.errors import AlreadyThere, NotFound
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now
@@ -42,10 +42,37 @@ class AccountRows(Transactions):
             raise AlreadyThere("this login is taken") from None
         return user_of(row)
 
+    def user(self, user_id: int) -> User:
+        """Return an account, active or not.
+
+        Raises
+        ------
+        NotFound
+            There is no such account.
+        """
+        return self._one_user(users.c.user_id == user_id)
+
+    def user_of_login(self, login: str) -> User:
+        """Return an account, active or not.
+
+        Raises
+        ------
+        NotFound
+            There is no such account.
+        """
+        return self._one_user(users.c.login == login.casefold())
+
+    def _one_user(self, condition: ColumnElement[bool]) -> User:
+        with self._reading() as connection:
+            row = connection.execute(_accounts().where(condition)).one_or_none()
+        if row is None:
+            raise NotFound("no such account")
+        return user_of(row)
+
     def users(self) -> tuple[User, ...]:
         """Return all accounts by login."""
         with self._reading() as connection:
-            rows = connection.execute(select(users).order_by(users.c.login)).all()
+            rows = connection.execute(_accounts().order_by(users.c.login)).all()
         return tuple(user_of(row) for row in rows)
 
     def user_count(self) -> int:
@@ -71,9 +98,10 @@ class AccountRows(Transactions):
         return user_of(row) if row else None
 
     def change_user(self, user_id: int, changes: Mapping[str, Any]) -> User:
-        """Change person_name, organisation, roles, is_active, is_shared or password_hash.
+        """Change name, organisation, roles, password_hash or one of the `is_` fields.
 
-        Who loses access, or gets another password, loses every open session.
+        Who loses access, or gets another password, loses every open session and any link to
+        choose a password.
 
         Raises
         ------
@@ -96,6 +124,10 @@ class AccountRows(Transactions):
                 raise NotFound("no such account")
             if not row.is_active or {"password_hash", "roles"} & set(values):
                 connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+            if not row.is_active or "password_hash" in values:
+                connection.execute(
+                    delete(password_links).where(password_links.c.user_id == user_id)
+                )
         return user_of(row)
 
     def offer_setup(self, secret_digest: str) -> bool:
@@ -155,10 +187,20 @@ def user_of(row: AnyRow) -> User:
         roles=frozenset(Role(role) for role in row.roles),
         is_active=row.is_active,
         is_shared=row.is_shared,
+        is_blind_first=row.is_blind_first,
         has_password=row.password_hash is not None,
+        has_provider=row.oidc_subject is not None,
+        # Only accounts as administrators look at them are read with their links.
+        has_password_link=getattr(row, "has_password_link", False),
         created_at=row.created_at,
         last_sign_in_at=row.last_sign_in_at,
     )
+
+
+def _accounts() -> Select[Any]:
+    """Return the query of accounts as administrators look at them."""
+    link = exists().where(password_links.c.user_id == users.c.user_id)
+    return select(users, link.label("has_password_link"))
 
 
 def _values_of(new: NewUser) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class DeliveringRows(Transactions):
             )
 
     def mark_delivered(
-        self, claim: ClaimedDelivery, *, dicom_status: int, reason: str = ""
+        self, claim: ClaimedDelivery, *, dicom_status: int | None, reason: str = ""
     ) -> None:
         """Record that the destination answered success, or a warning that means stored.
 

@@ -1,26 +1,49 @@
-"""Open sessions, tokens of programs, and sign-ins on their way through an OpenID provider."""
+"""Open sessions, and sign-ins on their way through an OpenID provider."""
 
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
-from archive.account_records import ApiToken, Scope, User
-from archive.account_tables import api_tokens, oidc_attempts, sessions, users
+from archive.account_records import OidcAttempt, OpenSession, User
+from archive.account_tables import oidc_attempts, sessions, users
 from archive.errors import NotFound
 from archive.repository.accounts import user_of
-from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now
 
 # Looking at a session is written down at most this often, so that reading pages does not write.
 SEEN_RESOLUTION = timedelta(seconds=30)
 OIDC_ATTEMPT_LIFE = timedelta(minutes=10)
+# So many digits of the digest of its secret name a session; they help nobody to find the secret.
+SESSION_ID_DIGITS = 16
 
 
 class SigningInRows(Transactions):
-    """Who is signed in, and which programs may ask."""
+    """Who is signed in."""
 
-    def open_session(self, user_id: int, secret_digest: str) -> None:
-        """Note that a person has signed in with a cookie of this digest."""
+    def open_session(
+        self,
+        user_id: int,
+        secret_digest: str,
+        *,
+        address: str = "",
+        browser: str = "",
+        id_token: str | None = None,
+    ) -> None:
+        """Note that a person has signed in with a cookie of this digest.
+
+        Parameters
+        ----------
+        user_id
+            Who.
+        secret_digest
+            Of the cookie's secret.
+        address
+            Network address of the browser.
+        browser
+            What the browser calls itself.
+        id_token
+            What the OpenID provider said, where it signed the person in.
+        """
         with self._writing() as connection:
             now = database_now(connection)
             connection.execute(
@@ -29,6 +52,9 @@ class SigningInRows(Transactions):
                     user_id=user_id,
                     created_at=now,
                     last_seen_at=now,
+                    address=address,
+                    browser=browser,
+                    id_token=id_token,
                 )
             )
             connection.execute(
@@ -79,10 +105,61 @@ class SigningInRows(Transactions):
                 )
         return user_of(row)
 
-    def close_session(self, secret_digest: str) -> None:
-        """End a session; safe to repeat."""
+    def close_session(self, secret_digest: str) -> str | None:
+        """End a session; safe to repeat.
+
+        Returns
+        -------
+        str or None
+            The ID token of the OpenID provider, where it signed the person in.
+        """
         with self._writing() as connection:
-            connection.execute(delete(sessions).where(sessions.c.secret_digest == secret_digest))
+            row = connection.execute(
+                delete(sessions)
+                .where(sessions.c.secret_digest == secret_digest)
+                .returning(sessions.c.id_token)
+            ).one_or_none()
+        return row.id_token if row else None
+
+    def sessions_of(self, user_id: int) -> tuple[OpenSession, ...]:
+        """Return the sessions of a person, the one that was used last first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(sessions)
+                .where(sessions.c.user_id == user_id)
+                .order_by(sessions.c.last_seen_at.desc())
+            ).all()
+        return tuple(
+            OpenSession(
+                session_id=session_id_of(row.secret_digest),
+                created_at=row.created_at,
+                last_seen_at=row.last_seen_at,
+                address=row.address,
+                browser=row.browser,
+            )
+            for row in rows
+        )
+
+    def close_sessions_of(self, user_id: int, *, only: str = "", but: str = "") -> int:
+        """End sessions of a person and return how many there were; safe to repeat.
+
+        Parameters
+        ----------
+        user_id
+            Whose.
+        only
+            Identifier of the one to end; empty: all.
+        but
+            Identifier of one that stays.
+        """
+        session_id = func.substr(sessions.c.secret_digest, 1, SESSION_ID_DIGITS)
+        statement = delete(sessions).where(sessions.c.user_id == user_id)
+        if only:
+            statement = statement.where(session_id == only)
+        if but:
+            statement = statement.where(session_id != but)
+        with self._writing() as connection:
+            return connection.execute(statement).rowcount
 
     def drop_old_sessions(self, *, longest_seconds: float) -> None:
         """Forget sessions and sign-ins that can no longer be used."""
@@ -94,20 +171,21 @@ class SigningInRows(Transactions):
                 delete(oidc_attempts).where(oidc_attempts.c.created_at < now - OIDC_ATTEMPT_LIFE)
             )
 
-    def begin_oidc(self, state_digest: str, *, code_verifier: str, nonce: str) -> None:
+    def begin_oidc(self, state_digest: str, attempt: OidcAttempt) -> None:
         """Remember what must come back from the OpenID provider."""
         with self._writing() as connection:
             connection.execute(
                 insert(oidc_attempts).values(
                     state_digest=state_digest,
-                    code_verifier=code_verifier,
-                    nonce=nonce,
+                    code_verifier=attempt.code_verifier,
+                    nonce=attempt.nonce,
+                    target=attempt.target,
                     created_at=database_now(connection),
                 )
             )
 
-    def end_oidc(self, state_digest: str) -> tuple[str, str]:
-        """Return the code verifier and the nonce of a sign-in, once.
+    def end_oidc(self, state_digest: str) -> OidcAttempt:
+        """Return what was remembered of a sign-in, once.
 
         Raises
         ------
@@ -122,101 +200,13 @@ class SigningInRows(Transactions):
                     oidc_attempts.c.state_digest == state_digest,
                     oidc_attempts.c.created_at > oldest,
                 )
-                .returning(oidc_attempts.c.code_verifier, oidc_attempts.c.nonce)
+                .returning(oidc_attempts)
             ).one_or_none()
         if row is None:
             raise NotFound("no such sign-in is on its way")
-        return row.code_verifier, row.nonce
-
-    def add_token(
-        self,
-        *,
-        token_id: str,
-        secret_digest: str,
-        name: str,
-        scopes: frozenset[Scope],
-        created_by: str,
-        life_seconds: float,
-    ) -> ApiToken:
-        """Let a program ask until its token is too old."""
-        with self._writing() as connection:
-            now = database_now(connection)
-            row = connection.execute(
-                insert(api_tokens)
-                .values(
-                    token_id=token_id,
-                    secret_digest=secret_digest,
-                    name=name,
-                    scopes=sorted(scopes),
-                    created_by=created_by,
-                    created_at=now,
-                    expires_at=now + timedelta(seconds=life_seconds),
-                )
-                .returning(api_tokens)
-            ).one()
-        return _token_of(row)
-
-    def token(self, token_id: str) -> tuple[ApiToken, str] | None:
-        """Return a token that is still good, and the digest of its secret, or None."""
-        with self._reading() as connection:
-            now = database_now(connection)
-            row = connection.execute(
-                select(api_tokens).where(
-                    api_tokens.c.token_id == token_id,
-                    api_tokens.c.revoked_at.is_(None),
-                    api_tokens.c.expires_at > now,
-                )
-            ).one_or_none()
-        if row is None:
-            return None
-        if row.last_used_at is None or row.last_used_at < now - SEEN_RESOLUTION:
-            with self._writing() as connection:
-                connection.execute(
-                    update(api_tokens)
-                    .where(api_tokens.c.token_id == token_id)
-                    .values(last_used_at=now)
-                )
-        return _token_of(row), row.secret_digest
-
-    def tokens(self) -> tuple[ApiToken, ...]:
-        """Return all tokens, the newest first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                select(api_tokens).order_by(api_tokens.c.created_at.desc())
-            ).all()
-        return tuple(_token_of(row) for row in rows)
-
-    def revoke_token(self, token_id: str) -> ApiToken:
-        """End a token; safe to repeat.
-
-        Raises
-        ------
-        NotFound
-            There is no such token.
-        """
-        with self._writing() as connection:
-            now = database_now(connection)
-            connection.execute(
-                update(api_tokens)
-                .where(api_tokens.c.token_id == token_id, api_tokens.c.revoked_at.is_(None))
-                .values(revoked_at=now)
-            )
-            row = connection.execute(
-                select(api_tokens).where(api_tokens.c.token_id == token_id)
-            ).one_or_none()
-        if row is None:
-            raise NotFound("no such token")
-        return _token_of(row)
+        return OidcAttempt(code_verifier=row.code_verifier, nonce=row.nonce, target=row.target)
 
 
-def _token_of(row: AnyRow) -> ApiToken:
-    return ApiToken(
-        token_id=row.token_id,
-        name=row.name,
-        scopes=frozenset(Scope(scope) for scope in row.scopes),
-        created_by=row.created_by,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-        last_used_at=row.last_used_at,
-    )
+def session_id_of(secret_digest: str) -> str:
+    """Return what names a session."""
+    return secret_digest[:SESSION_ID_DIGITS]

@@ -2,13 +2,25 @@
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import BytesIO
 
+from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from archive.database import Archive
 from archive.files import sha256_of
-from archive.records import InstanceKey, Report, ReportKind
+from archive.records import (
+    ClaimedDelivery,
+    FileKey,
+    InstanceKey,
+    Report,
+    ReportKind,
+    SopInstanceUid,
+    StudyUid,
+)
+from dicom_node.answers import Consignment
 from tests.builders.arrivals import an_arrival, an_instance_key, an_outcome
 from tests.builders.dicom_files import file_bytes
 
@@ -34,6 +46,25 @@ def report_file(
     ds.ContentLabel = "REPORT"
     ds.TextValue = text
     return file_bytes(ds)
+
+
+def a_consignment(content: bytes) -> Consignment:
+    """A DICOM file as a courier hands it to a link."""
+    ds = dcmread(BytesIO(content), stop_before_pixels=True)
+    claim = ClaimedDelivery(
+        delivery_id=1,
+        claimed_by="courier",
+        destination="pacs",
+        attempt=1,
+        created_at=datetime.now(UTC),
+        study_uid=StudyUid(ds.StudyInstanceUID),
+        sop_instance_uid=SopInstanceUid(ds.SOPInstanceUID),
+        sop_class_uid=ds.SOPClassUID,
+        kind=ReportKind.AI_RESULT,
+        file_key=FileKey("reports/it"),
+        file_sha256=sha256_of(content),
+    )
+    return Consignment(claim=claim, content=content)
 
 
 def a_study_with_reports(

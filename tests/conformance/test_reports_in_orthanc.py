@@ -27,6 +27,7 @@ from tests.builders.reports import (
     an_ai_result,
     an_author,
 )
+from tests.builders.reports_to_send import a_consignment
 from tests.builders.studies import as_dataset
 from tests.orthanc import Orthanc
 
@@ -79,7 +80,7 @@ class Archived(NamedTuple):
     """A running Orthanc and what it answered to each object."""
 
     orthanc: Orthanc
-    statuses: dict[str, int]
+    statuses: dict[str, int | None]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,9 @@ def archived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archived]:
     with Orthanc.running(tmp_path_factory.mktemp("orthanc")) as orthanc:
         peer = Peer(ae_title=orthanc.ae_title, host=orthanc.host, port=orthanc.port)
         link = StoreLink(peer, calling_ae_title="HILUM", timeout_seconds=TIMEOUT_SECONDS)
-        statuses = {name: link.send(encode(ds)).status for name, ds in OBJECTS.items()}
+        statuses = {
+            name: link.send(a_consignment(encode(ds))).dicom_status for name, ds in OBJECTS.items()
+        }
         link.close()
         yield Archived(orthanc, statuses)
 
@@ -109,7 +112,9 @@ def test_sending_it_all_again_doubles_nothing(archived: Archived) -> None:
     assert before == len(OBJECTS)
     peer = Peer(ae_title=orthanc.ae_title, host=orthanc.host, port=orthanc.port)
     link = StoreLink(peer, calling_ae_title="HILUM", timeout_seconds=TIMEOUT_SECONDS)
-    assert {link.send(encode(ds)).status for ds in OBJECTS.values()} == {STORED}
+    assert {link.send(a_consignment(encode(ds))).dicom_status for ds in OBJECTS.values()} == {
+        STORED
+    }
     link.close()
     assert orthanc.get("/statistics")["CountInstances"] == before
 

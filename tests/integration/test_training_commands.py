@@ -300,20 +300,14 @@ def test_an_unknown_layout_and_an_empty_class_are_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(kaggle: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    prepare = [
-        sys.executable,
-        "-m",
-        "training",
-        "prepare",
-        "--data",
-        str(kaggle),
-        "--out",
-        str(out),
-    ]
-
     # No file of that process may grow past 20 kB, which fails as a full disk does.
+    limited: list[str | Path] = ["prlimit", "--fsize=20000", sys.executable, "-m", "training"]
+
     result = subprocess.run(
-        ["prlimit", "--fsize=20000", *prepare], capture_output=True, text=True, check=False
+        [*limited, "prepare", "--data", kaggle, "--out", out],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert result.returncode == 1

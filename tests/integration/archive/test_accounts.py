@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from archive.account_records import AuditEntry, Role, Scope
+from archive.account_records import AuditEntry, OidcAttempt, Role, Scope
 from archive.database import Archive, make_engine
 from archive.errors import AlreadyThere, AuditBroken, NotFound
 from tests.builders.people import a_new_user, a_radiologist
@@ -87,15 +87,94 @@ def test_a_token_is_good_until_it_is_revoked_or_too_old(any_archive: Archive) ->
     assert repository.token("old") is None
     found = repository.token("good")
     assert found is not None
-    assert found[0].scopes == {Scope.PREDICT}
+    assert found.token.scopes == {Scope.PREDICT}
+    assert found.owner_roles is None
     repository.revoke_token("good")
     assert repository.token("good") is None
     assert {token.token_id for token in repository.tokens()} == {"good", "old"}
 
 
+def test_a_persons_token_ends_with_the_account_and_follows_its_roles(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    user, other = a_radiologist(any_archive), a_radiologist(any_archive, "lee")
+    repository.add_token(
+        token_id="own",  # noqa: S106
+        secret_digest="f" * 64,
+        name="script",
+        scopes=frozenset({Scope.READ}),
+        created_by="ito",
+        life_seconds=60,
+        user_id=user.user_id,
+    )
+    found = repository.token("own")
+    assert found is not None
+    assert found.owner_roles == frozenset({Role.RADIOLOGIST})
+    assert [token.token_id for token in repository.tokens(user.user_id)] == ["own"]
+    assert repository.tokens(other.user_id) == ()
+    with pytest.raises(NotFound):
+        repository.revoke_token("own", user_id=other.user_id)
+    repository.change_user(user.user_id, {"is_active": False})
+    assert repository.token("own") is None
+
+
+def test_a_password_is_chosen_once_by_the_newest_link(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    user = a_radiologist(any_archive)
+    repository.open_session(user.user_id, "d" * 64)
+    repository.offer_password(user.user_id, "a" * 64)
+    repository.offer_password(user.user_id, "b" * 64)
+    assert repository.user(user.user_id).has_password_link
+    with pytest.raises(NotFound):
+        repository.user_of_password_link("a" * 64)
+    assert repository.user_of_password_link("b" * 64).login == "ito"
+    assert repository.use_password_link("b" * 64, "hash").has_password
+    assert session_of(any_archive, "d" * 64) is None
+    with pytest.raises(NotFound):
+        repository.use_password_link("b" * 64, "other")
+    assert not repository.user_of_login("ITO").has_password_link
+
+
+def test_no_link_leads_into_a_closed_account(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    user = a_radiologist(any_archive)
+    repository.offer_password(user.user_id, "a" * 64)
+    repository.change_user(user.user_id, {"is_active": False})
+    with pytest.raises(NotFound):
+        repository.use_password_link("a" * 64, "hash")
+    with pytest.raises(NotFound):
+        repository.offer_password(user.user_id, "b" * 64)
+    with pytest.raises(NotFound):
+        repository.user(user.user_id + 1)
+
+
+def test_a_person_ends_one_session_or_all_others(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    user, other = a_radiologist(any_archive), a_radiologist(any_archive, "lee")
+    for letter in "abc":
+        repository.open_session(user.user_id, letter * 64, address="10.0.0.7", browser="Fire")
+    repository.open_session(other.user_id, "d" * 64)
+    assert len(repository.sessions_of(user.user_id)) == 3
+    assert {one.address for one in repository.sessions_of(user.user_id)} == {"10.0.0.7"}
+    assert repository.close_sessions_of(user.user_id, only="d" * 16) == 0
+    assert repository.close_sessions_of(user.user_id, only="b" * 16) == 1
+    assert repository.close_sessions_of(user.user_id, but="a" * 16) == 1
+    assert [one.session_id for one in repository.sessions_of(user.user_id)] == ["a" * 16]
+    assert len(repository.sessions_of(other.user_id)) == 1
+
+
+def test_closing_a_session_tells_what_the_provider_said(any_archive: Archive) -> None:
+    user = a_radiologist(any_archive)
+    any_archive.repository.open_session(user.user_id, "d" * 64, id_token="said")  # noqa: S106
+    assert any_archive.repository.close_session("d" * 64) == "said"
+    assert any_archive.repository.close_session("d" * 64) is None
+
+
 def test_a_sign_in_at_the_provider_comes_back_once(any_archive: Archive) -> None:
-    any_archive.repository.begin_oidc("s" * 64, code_verifier="verifier", nonce="nonce")
-    assert any_archive.repository.end_oidc("s" * 64) == ("verifier", "nonce")
+    attempt = OidcAttempt(code_verifier="verifier", nonce="nonce", target="/ops")
+    any_archive.repository.begin_oidc("s" * 64, attempt)
+    assert any_archive.repository.end_oidc("s" * 64) == attempt
     with pytest.raises(NotFound):
         any_archive.repository.end_oidc("s" * 64)
 

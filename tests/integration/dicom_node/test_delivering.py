@@ -15,18 +15,19 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from archive.database import Archive
 from archive.records import Delivery, DeliveryState
-from config.settings import DestinationSettings, Settings, load_settings
+from config.destinations import Destination, DimseDestination
+from config.settings import Settings, load_settings
 from dicom_node import delivery
 from tests.builders.reports_to_send import a_study_with_reports
 from tests.orthanc import Orthanc
 from tests.processes import free_port, is_listening, running, wait_until
 
 
-def destination(port: int, name: str = "pacs", host: str = "127.0.0.1") -> DestinationSettings:
-    return DestinationSettings(name=name, ae_title="PACS", host=host, port=port)
+def destination(port: int, name: str = "pacs", host: str = "127.0.0.1") -> DimseDestination:
+    return DimseDestination(name=name, ae_title="PACS", host=host, port=port)
 
 
-def sender_settings(*destinations: DestinationSettings) -> Settings:
+def sender_settings(*destinations: Destination) -> Settings:
     settings = load_settings()
     fast = {"first_retry_seconds": 0.2, "longest_retry_seconds": 0.5, "timeout_seconds": 5}
     return settings.model_copy(
@@ -38,7 +39,7 @@ def sender_settings(*destinations: DestinationSettings) -> Settings:
 
 
 @contextlib.contextmanager
-def running_sender(archive: Archive, *destinations: DestinationSettings) -> Iterator[None]:
+def running_sender(archive: Archive, *destinations: Destination) -> Iterator[None]:
     """A sender for the time of a block; fails when it does not stop."""
     stop, ready = threading.Event(), threading.Event()
     settings = sender_settings(*destinations)
