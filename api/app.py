@@ -23,6 +23,7 @@ from api.auth.openid import OpenIdProvider
 from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
+from api.dicomweb.origins import ViewerOrigins
 from api.images.shelf import ImageShelf
 from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
@@ -182,5 +183,6 @@ def _wrap(app: FastAPI, settings: ApiSettings, registry: CollectorRegistry) -> N
     ).instrument(app, metric_namespace="hilum")
     app.add_middleware(SameOriginOnly)
     app.add_middleware(LastResort)
+    app.add_middleware(ViewerOrigins, origins=settings.viewer_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace)

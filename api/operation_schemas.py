@@ -46,6 +46,7 @@ class DestinationBody(ApiModel):
     waiting: int = Field(ge=0)
     oldest_waiting_seconds: float = Field(ge=0)
     delivered: int = Field(ge=0)
+    committed: int = Field(ge=0, description="Of those delivered, confirmed to be kept.")
     gave_up: int = Field(ge=0)
     last_delivered_at: datetime | None
     last_failure: str
@@ -104,6 +105,7 @@ def destination_body(
         waiting=standing.waiting,
         oldest_waiting_seconds=standing.oldest_waiting_seconds,
         delivered=standing.delivered,
+        committed=standing.committed,
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,

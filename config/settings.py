@@ -7,7 +7,7 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -39,6 +39,35 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+class ServerTlsSettings(_Section):
+    """How the DICOM port is protected. Files are PEM; renewed ones are taken while it runs."""
+
+    certificate: Path
+    key: Path
+    client_certificate: Literal["ignored", "optional", "required"] = "ignored"
+    client_ca_certificates: Path | None = None
+    """Who signs the certificates of peers."""
+
+    @model_validator(mode="after")
+    def _clients_are_judged_by_an_authority(self) -> Self:
+        if (self.client_certificate == "ignored") != (self.client_ca_certificates is None):
+            raise ValueError(
+                "client_certificate optional or required, and client_ca_certificates, "
+                "belong together"
+            )
+        return self
+
+
 class NodeSettings(_Section):
     """The DICOM listener."""
 
@@ -53,6 +82,7 @@ class NodeSettings(_Section):
     maximum_associations: int = Field(ge=1)
     maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
     network_timeout_seconds: float = Field(gt=0)
+    tls: ServerTlsSettings | None
 
 
 class PeerSettings(_Section):
@@ -96,6 +126,8 @@ class DeliverySettings(_Section):
     longest_retry_seconds: float = Field(gt=0)
     give_up_after_seconds: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    commitment_timeout_seconds: float = Field(gt=0)
+    commitment_attempts: int = Field(ge=1)
 
 
 class ApiSettings(_Section):
@@ -109,10 +141,11 @@ class ApiSettings(_Section):
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
+    viewer_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...]
     session_idle_minutes: float = Field(gt=0)
     session_longest_hours: float = Field(gt=0)
 
-    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+    _addresses = field_validator("trusted_proxies", "viewer_origins", mode="before")(_listed)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -204,6 +237,8 @@ class ReportSettings(_Section):
     segmentation: bool
     presentation_state: bool
     rejection_note: bool
+
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
 
 
 class ModelSettings(_Section):

@@ -13,7 +13,7 @@ export function showKeys() {
   const rows = ACTIONS.map(({ name, words }) => {
     const row = document.createElement("tr");
     const input = document.createElement("input");
-    input.value = keysOf(name).join(" ");
+    input.value = keysOf(name).map(signOf).join(" ");
     input.size = 8;
     input.readOnly = true;
     input.setAttribute("aria-label", `Key for: ${words}`);
@@ -22,7 +22,7 @@ export function showKeys() {
       event.preventDefault();
       settings.moved[name] = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       keepKeySettings(settings);
-      input.value = settings.moved[name];
+      input.value = signOf(settings.moved[name]);
     });
     row.append(cell(words), cell(input));
     return row;
@@ -41,6 +41,12 @@ export function showKeys() {
     showKeys();
   };
   if (!dialog("keys").open) dialog("keys").showModal();
+}
+
+/** Tell something that must not be overlooked. @param {string} text */
+export function banner(text) {
+  say("banner-words", text);
+  element("banner").hidden = false;
 }
 
 /** @type {Promise<void> | null} */
@@ -77,6 +83,13 @@ export function askReason() {
     box.onclose = () => resolve(box.returnValue);
     box.showModal();
   });
+}
+
+const SIGNS = /** @type {Record<string, string>} */ ({ ArrowDown: "\u2193", ArrowUp: "\u2191", ArrowLeft: "\u2190", ArrowRight: "\u2192" });
+
+/** A key as it is written on keyboards. @param {string} key */
+function signOf(key) {
+  return SIGNS[key] || key;
 }
 
 /** @param {string | HTMLElement} content */
