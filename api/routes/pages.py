@@ -21,6 +21,7 @@ READING_MODULES = (
     "dialogs",
     "grey",
     "inferno",
+    "key_rows",
     "keys",
     "live",
     "paint_canvas",
@@ -47,6 +48,7 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
         },

@@ -17,7 +17,12 @@ OPEN = {
     ("GET", "/metrics"),
     ("POST", "/api/v1/session"),
 }
-OPEN_PAGES = {"/docs", "/sign-in", "/sign-out", "/setup"}
+OPEN_PAGES = {
+    "/docs", "/sign-in", "/sign-out", "/setup", "/set-password",
+    "/sign-in/provider", "/sign-in/return",
+}  # fmt: skip
+# Whose pages: every other one is for everybody who is signed in.
+PAGES_OF = {"/admin": Role.ADMIN, "/ops": Role.ADMIN, "/model": Role.ML}
 
 
 def documented(archive: Archive) -> Iterator[tuple[str, str]]:
@@ -33,6 +38,8 @@ def address_of(path: str) -> str:
         "{series_uid}": "1.2.3.1.1",
         "{sop_instance_uid}": "1.2.3.1.1.1",
         "{token_id}": "0123456789",
+        "{session_id}": "0123456789abcdef",
+        "{user_id}": "999",
         "{destination}": "pacs",
     }.items():
         path = path.replace(name, value)
@@ -76,22 +83,80 @@ def test_account_administration_is_for_administrators(archive: Archive, role: Ro
         assert (response.status_code == 403) == (role is not Role.ADMIN), (method, path)
 
 
-def test_every_page_sends_who_is_not_signed_in_to_sign_in(archive: Archive) -> None:
-    app = create_app(web_settings(), archive)
-    stranger = a_stranger(archive)
-    pages = {
-        route.path
-        for route in every_route(app)
-        if not route.include_in_schema and "GET" in (route.methods or ())
+def pages() -> set[tuple[str, str]]:
+    """Method and path of every page and of every button on one."""
+    return {
+        (method, route.path)
+        for route in every_route()
+        if not route.include_in_schema and route.path not in OPEN_PAGES
+        for method in route.methods or ()
     }
-    assert "/" in pages
-    for path in pages - OPEN_PAGES - {"/sign-in/provider", "/sign-in/return"}:
-        response = stranger.get(address_of(path))
-        assert response.status_code == 303, path
-        assert response.headers["location"].startswith("/sign-in?next=/"), path
 
 
-def every_route(app: object) -> Iterator[APIRoute]:
+def test_every_page_sends_who_is_not_signed_in_to_sign_in(archive: Archive) -> None:
+    stranger = a_stranger(archive)
+    assert {path for _, path in pages()} >= {"/", "/admin", "/me", "/help", "/display-test"}
+    for method, path in pages():
+        response = stranger.request(method, address_of(path))
+        if method == "GET":
+            assert response.status_code == 303, path
+            assert response.headers["location"].startswith("/sign-in?next=/"), path
+        else:
+            assert response.status_code == 401, (method, path)
+
+
+def test_no_page_takes_a_token_for_a_person(archive: Archive) -> None:
+    headers = {"authorization": f"Bearer {token_of(archive, *Scope)}"}
+    stranger = a_stranger(archive)
+    for method, path in pages():
+        assert stranger.request(method, address_of(path), headers=headers).status_code == 403, path
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_page_is_for_its_role_and_the_bar_shows_no_other(
+    archive: Archive, role: Role
+) -> None:
+    client = a_client(archive, login="ito", roles=[role])
+    for method, path in sorted(pages()):
+        response = client.request(method, address_of(path))
+        wanted = next((one for page, one in PAGES_OF.items() if path.startswith(page)), role)
+        assert (response.status_code == 403) == (wanted is not role), (method, path)
+    bar = client.get("/studies").text.partition("</header>")[0]
+    for page, wanted in PAGES_OF.items():
+        assert (f'href="{page}"' in bar) == (wanted is role), page
+    assert ('href="/"' in bar) == (role is Role.RADIOLOGIST)
+
+
+def test_every_documented_route_refuses_every_role_but_those_of_its_rule(archive: Archive) -> None:
+    """What the code says of each route, told again: a rule changed by mistake is seen here."""
+    clients = {role: a_client(archive, login=role.value, roles=[role]) for role in Role}
+    for method, path in sorted(set(documented(archive)) - OPEN - {("DELETE", "/api/v1/session")}):
+        wanted = roles_of_route(method, path)
+        for role, client in clients.items():
+            if path == "/api/v1/events" and role in wanted:
+                continue  # a stream that does not end
+            status = client.request(method, address_of(path)).status_code
+            assert status != 401, (method, path, role)
+            assert (status == 403) == (role not in wanted), (method, path, role, status)
+
+
+def roles_of_route(method: str, path: str) -> frozenset[Role]:
+    """Whom a route lets pass, by where it is."""
+    if path.startswith(("/api/v1/users", "/api/v1/tokens", "/api/v1/audit", "/api/v1/deliveries")):
+        return frozenset({Role.ADMIN})
+    if path.startswith(("/api/v1/operation", "/api/v1/destinations", "/api/v1/errands")):
+        return frozenset({Role.ADMIN})
+    if path.startswith("/api/v1/jobs") or (method == "POST" and path.startswith("/dicom-web")):
+        return frozenset({Role.ADMIN})
+    if path.startswith(("/api/v1/models", "/api/v1/exports")):
+        return frozenset({Role.ML})
+    is_reading = path.startswith(("/api/v1/worklist", "/api/v1/reviews", "/api/v1/ux"))
+    if is_reading or (path.startswith("/api/v1/studies/") and path.count("/") > 4):
+        return frozenset({Role.RADIOLOGIST})
+    return frozenset(Role)
+
+
+def every_route() -> Iterator[APIRoute]:
     from api.routes import ALL_ROUTERS
 
     for router in ALL_ROUTERS:

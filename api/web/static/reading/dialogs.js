@@ -1,7 +1,7 @@
 // @ts-check
 /** Dialogs: the keys, signing in again, putting a study off. */
 
-import { ACTIONS, FIXED, keepKeySettings, keySettings, keysOf } from "./keys.js";
+import { editKeys } from "./key_rows.js";
 import { element, say } from "./panel.js";
 import { ask, Refused } from "./requests.js";
 
@@ -9,37 +9,8 @@ import { ask, Refused } from "./requests.js";
 const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
 
 export function showKeys() {
-  const settings = keySettings();
-  const rows = ACTIONS.map(({ name, words }) => {
-    const row = document.createElement("tr");
-    const input = document.createElement("input");
-    input.value = keysOf(name).join(" ");
-    input.size = 8;
-    input.readOnly = true;
-    input.setAttribute("aria-label", `Key for: ${words}`);
-    input.addEventListener("keydown", (event) => {
-      if (["Tab", "Escape", "Shift", "Control", "Alt", "Meta", "Enter"].includes(event.key)) return;
-      event.preventDefault();
-      settings.moved[name] = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      keepKeySettings(settings);
-      input.value = settings.moved[name];
-    });
-    row.append(cell(words), cell(input));
-    return row;
-  });
-  const fixed = FIXED.map(({ keys, words }) => {
-    const row = document.createElement("tr");
-    row.append(cell(words), cell(keys));
-    return row;
-  });
-  element("key-rows").replaceChildren(...rows, ...fixed);
   const isOn = /** @type {HTMLInputElement} */ (element("single-keys"));
-  isOn.checked = settings.isOn;
-  isOn.onchange = () => keepKeySettings({ ...settings, isOn: isOn.checked });
-  element("reset-keys").onclick = () => {
-    keepKeySettings({ isOn: true, moved: {} });
-    showKeys();
-  };
+  editKeys(element("key-rows"), isOn, element("reset-keys"));
   if (!dialog("keys").open) dialog("keys").showModal();
 }
 
@@ -77,11 +48,4 @@ export function askReason() {
     box.onclose = () => resolve(box.returnValue);
     box.showModal();
   });
-}
-
-/** @param {string | HTMLElement} content */
-function cell(content) {
-  const td = document.createElement("td");
-  td.append(content);
-  return td;
 }
