@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,6 +23,7 @@ from api.auth.openid import OpenIdProvider
 from api.auth.origin import SameOriginOnly
 from api.changes import ChangeFeed
 from api.dependencies import Context
+from api.dicomweb.origins import ViewerOrigins
 from api.images.shelf import ImageShelf
 from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
@@ -31,6 +33,7 @@ from api.page_words import day, moment, person_words
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
 
@@ -110,14 +113,14 @@ def run(
     Raises
     ------
     OSError
-        The port cannot be bound, or a file that the settings name cannot be read.
+        The port cannot be bound, the certificate not used, or a file that the settings name not
+        read.
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(settings, archive, stop),
-        ssl_certfile=settings.api.tls_certificate,
-        ssl_keyfile=settings.api.tls_key,
+        ssl_context_factory=_tls_of(settings.api),
         proxy_headers=bool(settings.api.trusted_proxies),
         forwarded_allow_ips=list(settings.api.trusted_proxies),
         access_log=False,
@@ -132,6 +135,14 @@ def run(
         _log.info("web server listens", host=settings.api.host, port=settings.api.port)
         server.run(sockets=[listener])
     _log.info("web server stopped")
+
+
+def _tls_of(settings: ApiSettings) -> Callable[..., ssl.SSLContext] | None:
+    """Return what makes uvicorn serve TLS, or None; a certificate of no use ends the start here."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = tls_context(settings.tls_certificate, settings.tls_key)
+    return lambda _config, _default: context
 
 
 def _provider(settings: Settings) -> OpenIdProvider | None:
@@ -180,5 +191,6 @@ def _wrap(app: FastAPI, settings: ApiSettings, registry: CollectorRegistry) -> N
     ).instrument(app, metric_namespace="hilum")
     app.add_middleware(SameOriginOnly)
     app.add_middleware(LastResort)
+    app.add_middleware(ViewerOrigins, origins=settings.viewer_origins)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace)

@@ -36,6 +36,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# Over TLS only (RFC 6797 7.2): a browser that was here once never again asks in plain HTTP.
+TRANSPORT_SECURITY = "max-age=31536000"
 # Pages and JSON may hold patient data; routes whose content never changes say otherwise.
 DEFAULT_CACHE_CONTROL = "no-store"
 
@@ -95,6 +97,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
                 headers.setdefault("Cache-Control", DEFAULT_CACHE_CONTROL)
             await send(message)
 

@@ -23,7 +23,7 @@ def operation_of(context: Context) -> OperationBody:
         queues=[queue_body(depth) for depth in repository.queue_depths()],
         processes=[process_body(beat) for beat in repository.beats()],
         destinations=[
-            destination_body(standing, ae_title=one.ae_title, host=one.host, port=one.port)
+            destination_body(standing, one)
             for one, standing in zip(destinations, standings, strict=True)
         ],
         failed_reviews=len(repository.failed_reviews()),

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from api.schemas import ApiModel, only_numbers
 from archive import operation_records, records
 from archive.records import DeliveryState, ProcessKind
+from config.destinations import Destination, DimseDestination
 
 # The limits stand before the validator, or they would be missing in the document.
 RowNumber = Annotated[int, Field(ge=1, le=(1 << 31) - 1), BeforeValidator(only_numbers)]
@@ -35,14 +36,17 @@ class DestinationBody(ApiModel):
     """How one destination stands."""
 
     name: str
-    ae_title: str
-    host: str
-    port: int
+    kind: str
+    address: str
+    ae_title: str | None = Field(description="Of kind `dimse` only, as are host and port.")
+    host: str | None
+    port: int | None
     is_paused: bool
     paused_by: str
     waiting: int = Field(ge=0)
     oldest_waiting_seconds: float = Field(ge=0)
     delivered: int = Field(ge=0)
+    committed: int = Field(ge=0, description="Of those delivered, confirmed to be kept.")
     gave_up: int = Field(ge=0)
     last_delivered_at: datetime | None
     last_failure: str
@@ -85,19 +89,23 @@ def process_body(beat: records.ProcessBeat) -> ProcessBody:
 
 
 def destination_body(
-    standing: operation_records.DestinationStanding, *, ae_title: str, host: str, port: int
+    standing: operation_records.DestinationStanding, destination: Destination
 ) -> DestinationBody:
     """Return the JSON of one destination."""
+    dimse = destination if isinstance(destination, DimseDestination) else None
     return DestinationBody(
         name=standing.destination,
-        ae_title=ae_title,
-        host=host,
-        port=port,
+        kind=destination.kind,
+        address=destination.address,
+        ae_title=dimse.ae_title if dimse else None,
+        host=dimse.host if dimse else None,
+        port=dimse.port if dimse else None,
         is_paused=standing.is_paused,
         paused_by=standing.paused_by,
         waiting=standing.waiting,
         oldest_waiting_seconds=standing.oldest_waiting_seconds,
         delivered=standing.delivered,
+        committed=standing.committed,
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,

@@ -50,6 +50,8 @@ class DestinationStanding:
     waiting: int
     oldest_waiting_seconds: float
     delivered: int
+    committed: int
+    """Of those delivered, how many it has confirmed to keep."""
     gave_up: int
     last_delivered_at: datetime | None
     last_failure: str

@@ -284,8 +284,10 @@ class ClaimedDelivery:
     destination: str
     attempt: int
     created_at: datetime
+    study_uid: StudyUid
     sop_instance_uid: SopInstanceUid
     sop_class_uid: str
+    kind: ReportKind
     file_key: FileKey
     file_sha256: str
 

@@ -204,6 +204,8 @@ deliveries = Table(
     Column("claimed_by", Text),
     Column("lease_until", UtcDateTime),
     Column("delivered_at", UtcDateTime),
+    # The SOP class under which the destination took it, where that is not the object's own.
+    Column("sent_as", String(UID_LENGTH)),
     UniqueConstraint("sop_instance_uid", "destination"),
     Index("ix_deliveries_due", "destination", "state", "next_attempt_at", "delivery_id"),
 )

@@ -28,10 +28,11 @@ DELIVERY_MOVES: dict[D, frozenset[D]] = {
     D.READY: frozenset({D.SENDING, D.GAVE_UP}),
     # the PACS took it; to be tried again (also when the lease ran out); refused for good
     D.SENDING: frozenset({D.DELIVERED, D.READY, D.GAVE_UP}),
-    # storage commitment; sent again because an administrator asked
-    D.DELIVERED: frozenset({D.COMMITTED, D.READY}),
+    # storage commitment; sent again because an administrator asked; the PACS does not keep it
+    D.DELIVERED: frozenset({D.COMMITTED, D.READY, D.GAVE_UP}),
     D.COMMITTED: frozenset(),
-    D.GAVE_UP: frozenset({D.READY}),
+    # sent again because an administrator asked; the PACS said late that it keeps it
+    D.GAVE_UP: frozenset({D.READY, D.COMMITTED}),
 }
 
 REVIEW_MOVES: dict[R, frozenset[R]] = {

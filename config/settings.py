@@ -5,21 +5,17 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 """
 
 import os
-import re
-from ipaddress import ip_address
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from config.destinations import Destination, with_kinds
+from config.sections import AeTitle, is_loopback
+from config.sections import Section as _Section
 
 DEFAULTS_FILE = Path(__file__).with_name("defaults.yaml")
 ENVIRONMENT_PREFIX = "HILUM_"
@@ -27,9 +23,6 @@ KEY_SEPARATOR = "__"
 # Variables that share the prefix and are no settings.
 OTHER_VARIABLES = frozenset({"HILUM_TEST_DATA"})
 
-# PS3.5 section 6.2, VR AE: at most 16 characters of the default repertoire, no backslash, no
-# control characters, not only spaces.
-_AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
 # PS3.5 section 6.2, VR SH and LO: no backslash, no control characters, no more than they hold.
 _CODE = r"^[^\\\x00-\x1f\x7f]{1,16}$"
 _LONG_STRING = r"^[^\\\x00-\x1f\x7f]{1,64}$"
@@ -39,14 +32,6 @@ class SettingsInvalid(Exception):
     """A settings file or variable cannot be used; the message names it and the key."""
 
 
-def _checked_ae_title(value: str) -> str:
-    if not _AE_TITLE.fullmatch(value) or not value.strip():
-        raise ValueError(
-            "an AE title has 1 to 16 characters, no backslash, and is not blank (PS3.5 6.2)"
-        )
-    return value.strip()
-
-
 def _listed(value: object) -> object:
     """Return the parts of `a, b` as the environment gives a list; anything else as it is."""
     if not isinstance(value, str):
@@ -54,22 +39,40 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _is_loopback(host: str) -> bool:
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+class ServerTlsSettings(_Section):
+    """How the DICOM port is protected. Files are PEM; renewed ones are taken while it runs."""
+
+    certificate: Path
+    key: Path
+    client_certificate: Literal["ignored", "optional", "required"] = "ignored"
+    client_ca_certificates: Path | None = None
+    """Who signs the certificates of peers."""
+
+    @model_validator(mode="after")
+    def _clients_are_judged_by_an_authority(self) -> Self:
+        if (self.client_certificate == "ignored") != (self.client_ca_certificates is None):
+            raise ValueError(
+                "client_certificate optional or required, and client_ca_certificates, "
+                "belong together"
+            )
+        return self
 
 
 class NodeSettings(_Section):
     """The DICOM listener."""
 
-    ae_title: str
-    further_ae_titles: tuple[str, ...]
+    ae_title: AeTitle
+    further_ae_titles: tuple[AeTitle, ...]
     host: str
     port: int = Field(ge=1, le=65535)
     accept_unknown_peers: bool
@@ -79,34 +82,14 @@ class NodeSettings(_Section):
     maximum_associations: int = Field(ge=1)
     maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
     network_timeout_seconds: float = Field(gt=0)
-
-    _ae_title = field_validator("ae_title")(_checked_ae_title)
-
-    @field_validator("further_ae_titles")
-    @classmethod
-    def _further_titles_are_titles(cls, titles: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_checked_ae_title(title) for title in titles)
+    tls: ServerTlsSettings | None
 
 
 class PeerSettings(_Section):
     """One system that may open associations to us."""
 
-    ae_title: str
+    ae_title: AeTitle
     host: str
-
-    _ae_title = field_validator("ae_title")(_checked_ae_title)
-
-
-class DestinationSettings(_Section):
-    """One system that receives our results."""
-
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    kind: Literal["dicom"] = "dicom"
-    ae_title: str
-    host: str
-    port: int = Field(ge=1, le=65535)
-
-    _ae_title = field_validator("ae_title")(_checked_ae_title)
 
 
 class ArchiveSettings(_Section):
@@ -143,6 +126,8 @@ class DeliverySettings(_Section):
     longest_retry_seconds: float = Field(gt=0)
     give_up_after_seconds: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    commitment_timeout_seconds: float = Field(gt=0)
+    commitment_attempts: int = Field(ge=1)
 
 
 class ApiSettings(_Section):
@@ -156,17 +141,30 @@ class ApiSettings(_Section):
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
+    viewer_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...]
     session_idle_minutes: float = Field(gt=0)
     session_longest_hours: float = Field(gt=0)
 
-    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+    _addresses = field_validator("trusted_proxies", "viewer_origins", mode="before")(_listed)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    "a trusted proxy is named by its address, such as 10.0.0.7 or 10.0.0.0/28"
+                ) from None
+        return proxies
 
     @model_validator(mode="after")
     def _other_machines_need_tls_or_a_proxy(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key belong together")
         is_protected = self.tls_certificate is not None or bool(self.trusted_proxies)
-        if not (_is_loopback(self.host) or is_protected):
+        if not (is_loopback(self.host) or is_protected):
             raise ValueError(
                 "other machines are served over TLS (tls_certificate, tls_key) or through a "
                 "named proxy (trusted_proxies)"
@@ -198,7 +196,7 @@ class OidcSettings(_Section):
         if not self.is_on:
             return self
         host = urlsplit(self.issuer).hostname or ""
-        if not (self.issuer.startswith("https://") or _is_loopback(host)):
+        if not (self.issuer.startswith("https://") or is_loopback(host)):
             raise ValueError("the provider is asked over https")
         if not self.client_id:
             raise ValueError("a provider needs a client_id")
@@ -240,6 +238,8 @@ class ReportSettings(_Section):
     presentation_state: bool
     rejection_note: bool
 
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
+
 
 class ModelSettings(_Section):
     """Which bundle is served, and on what."""
@@ -260,7 +260,7 @@ class Settings(_Section):
 
     node: NodeSettings
     peers: tuple[PeerSettings, ...]
-    destinations: tuple[DestinationSettings, ...]
+    destinations: tuple[Destination, ...]
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
@@ -270,6 +270,8 @@ class Settings(_Section):
     report: ReportSettings
     model: ModelSettings
     logs: LogSettings
+
+    _kinds = field_validator("destinations", mode="before")(with_kinds)
 
     @model_validator(mode="after")
     def _destinations_have_names_of_their_own(self) -> Self:
@@ -372,10 +374,17 @@ def _merge(
                 origin[(str(section), str(key))] = name
 
 
+def _place(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return the keys that lead to a problem; pydantic also names the kind of a destination."""
+    if location[:1] == ("destinations",):
+        location = (*location[:2], *location[3:])
+    return tuple(str(part) for part in location)
+
+
 def _in_words(error: ValidationError, origin: dict[tuple[str, ...], str]) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
-        place = tuple(str(part) for part in problem["loc"])
+        place = _place(problem["loc"])
         source = origin.get(place[:2]) or origin.get(place[:1]) or DEFAULTS_FILE.name
         what = {
             "extra_forbidden": "unknown key",

@@ -13,10 +13,10 @@ from archive.errors import FileDamaged, FileMissing, LeaseLost
 from archive.records import ClaimedDelivery
 from config.logs import uid_digest
 from config.settings import DeliverySettings
+from dicom_node.answers import Answer, Consignment
 from dicom_node.backoff import BackOff
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable
-from dicom_node.sender import StoreAnswer
-from dicom_node.statuses import DeliveryVerdict, delivery_verdict, words_for
+from dicom_node.statuses import DeliveryVerdict
 
 _log = structlog.get_logger()
 
@@ -25,19 +25,30 @@ IDLE_SECONDS = 10.0
 
 
 class Link(Protocol):
-    """What of `StoreLink` is needed here."""
+    """The way to one destination, whatever its kind; `dicom_node.links` makes them.
 
-    def send(self, content: bytes) -> StoreAnswer:
-        """Send one file and return the answer."""
+    Used by one thread, except for `abort`.
+    """
+
+    def send(self, consignment: Consignment) -> Answer:
+        """Send one object and return what the destination answered; safe to repeat.
+
+        Raises
+        ------
+        PeerUnavailable
+            There was no answer, or one that every other object would get too.
+        ContextRefused, ReportUnreadable
+            This object can never be sent there.
+        """
 
     def close(self) -> None:
-        """Release the association."""
+        """End the connection in order."""
 
     def close_when_idle_for(self, seconds: float) -> None:
-        """Release the association if it was not used."""
+        """End the connection if it was not used for some seconds."""
 
     def abort(self) -> None:
-        """Break the association for good."""
+        """Break the connection for good; a `send` that waits for an answer then ends."""
 
 
 class Courier:
@@ -154,42 +165,45 @@ class Courier:
         """Send one report; False when the rest of the batch has to wait for it."""
         try:
             content = self._archive.files.read(claim.file_key, sha256=claim.file_sha256)
-            answer = self._link.send(content)
+            answer = self._link.send(Consignment(claim=claim, content=content))
         except (ContextRefused, FileDamaged, FileMissing, ReportUnreadable) as error:
             self._give_up(claim, None, f"{type(error).__name__}: {error}")
             return True
         self._failures = 0
         return self._record(claim, answer)
 
-    def _record(self, claim: ClaimedDelivery, answer: StoreAnswer) -> bool:
-        verdict = delivery_verdict(answer.status)
-        words = words_for(answer.status)
-        if verdict in (DeliveryVerdict.DELIVERED, DeliveryVerdict.DELIVERED_WITH_WARNING):
-            self._delivered(claim, answer, words if answer.status else "")
+    def _record(self, claim: ClaimedDelivery, answer: Answer) -> bool:
+        if answer.verdict in (DeliveryVerdict.DELIVERED, DeliveryVerdict.DELIVERED_WITH_WARNING):
+            self._archive.repository.mark_delivered(
+                claim,
+                dicom_status=answer.dicom_status,
+                reason=answer.reason,
+                sent_as=answer.sent_as,
+            )
+            _log.info("report delivered", reason=answer.reason, **_about(claim))
             return True
-        if verdict is DeliveryVerdict.REFUSED:
-            self._give_up(claim, answer.status, words)
+        if answer.verdict is DeliveryVerdict.REFUSED:
+            self._give_up(claim, answer.dicom_status, answer.reason)
             return True
-        if verdict is DeliveryVerdict.PEER_IS_FULL:
+        if answer.verdict is DeliveryVerdict.PEER_IS_FULL:
             self._start_waiting()
-        self._retry(claim, answer.status, words)
+        self._retry(claim, answer)
         return False
 
-    def _delivered(self, claim: ClaimedDelivery, answer: StoreAnswer, reason: str) -> None:
-        if answer.sop_class_uid != claim.sop_class_uid:
-            reason = f"{reason}; sent as SOP class {answer.sop_class_uid}".removeprefix("; ")
-        self._archive.repository.mark_delivered(claim, dicom_status=answer.status, reason=reason)
-        _log.info("report delivered", status=f"0x{answer.status:04X}", **_about(claim))
-
-    def _retry(self, claim: ClaimedDelivery, status: int, words: str) -> None:
+    def _retry(self, claim: ClaimedDelivery, answer: Answer) -> None:
         if self._is_too_old(claim):
-            self._give_up(claim, status, words)
+            self._give_up(claim, answer.dicom_status, answer.reason)
             return
         delay_seconds = self._back_off.delay_seconds(claim.attempt)
         self._archive.repository.retry_delivery(
-            claim, delay_seconds=delay_seconds, dicom_status=status, reason=words
+            claim,
+            delay_seconds=delay_seconds,
+            dicom_status=answer.dicom_status,
+            reason=answer.reason,
         )
-        _log.warning("report not taken", reason=words, seconds=delay_seconds, **_about(claim))
+        _log.warning(
+            "report not taken", reason=answer.reason, seconds=delay_seconds, **_about(claim)
+        )
 
     def _give_up(self, claim: ClaimedDelivery, status: int | None, reason: str) -> None:
         self._archive.repository.give_up_delivery(claim, dicom_status=status, reason=reason)

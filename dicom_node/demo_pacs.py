@@ -125,6 +125,13 @@ class OrthancPacs:
 @contextlib.contextmanager
 def running_orthanc(folder: Path, **options: Any) -> Iterator[tuple[OrthancPacs, HostOfItsOwn]]:
     """Run an empty Orthanc in a namespace of its own; `options` go into its configuration."""
+    with host_of_its_own() as host, orthanc_on(host, folder, **options) as pacs:
+        yield pacs, host
+
+
+@contextlib.contextmanager
+def orthanc_on(host: HostOfItsOwn, folder: Path, **options: Any) -> Iterator[OrthancPacs]:
+    """Run an Orthanc on a host until the block ends; a later one finds what it left in `folder`."""
     storage = str(folder / "storage")
     configuration = {
         "Name": "Demonstration PACS",
@@ -141,14 +148,14 @@ def running_orthanc(folder: Path, **options: Any) -> Iterator[tuple[OrthancPacs,
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "orthanc.json"
     file.write_text(json.dumps(configuration), encoding="utf-8")
-    with host_of_its_own() as host, (folder / "orthanc.log").open("wb") as output:
+    with (folder / "orthanc.log").open("wb") as output:
         pacs = OrthancPacs(host.address)
         process = subprocess.Popen(  # noqa: S603  # fixed command
             host.command("Orthanc", str(file)), stdout=output, stderr=subprocess.STDOUT
         )
         try:
             _wait_for(pacs, process)
-            yield pacs, host
+            yield pacs
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)

@@ -51,3 +51,11 @@ class ContextRefused(DicomNodeError):
 
 class ReportUnreadable(DicomNodeError):
     """An object that should be sent is not a DICOM file."""
+
+
+class TlsUnusable(PeerUnavailable):
+    """A certificate, a key or a list of authorities cannot be used; the message names the file."""
+
+
+class NotificationUnreadable(DicomNodeError):
+    """An N-EVENT-REPORT does not say what it speaks of; the peer hears that its argument is bad."""

@@ -93,7 +93,7 @@ def report(study: OpenedStudy, found: Sequence[FoundImage], pipeline: Pipeline) 
     return outcome_of(
         study,
         found,
-        pipeline.archive.repository.current_result(study.claim.study_uid),
+        pipeline.archive.repository.study(study.claim.study_uid),
         ReportingRoom(
             files=pipeline.archive.files,
             author=pipeline.author,

@@ -28,7 +28,9 @@ from archive.records import (
     Refusal,
     StudyState,
 )
+from archive.repository.outcomes import Takes, takes_every_kind
 from archive.review_records import ClaimedReview
+from config.destinations import Destination
 from config.logs import uid_digest
 from config.settings import ReportSettings, Settings, WorkerSettings
 from inference.heartbeat import Heartbeat
@@ -58,6 +60,8 @@ class Bench:
     pipeline: Pipeline
     settings: WorkerSettings
     destinations: tuple[str, ...]
+    takes: Takes = takes_every_kind
+    """Which objects a destination gets; its kind decides."""
     writes_rejection_notes: bool = False
 
     @property
@@ -111,8 +115,14 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
         ),
         settings=settings.worker,
         destinations=tuple(destination.name for destination in settings.destinations),
+        takes=_takes(settings.destinations),
         writes_rejection_notes=settings.report.rejection_note,
     )
+
+
+def _takes(destinations: Sequence[Destination]) -> Takes:
+    by_name = {destination.name: destination for destination in destinations}
+    return lambda name, kind: by_name[name].takes(kind)
 
 
 def _author(classifier: Classifier, settings: ReportSettings) -> Author:
@@ -230,7 +240,9 @@ def record(claim: ClaimedStudy, outcome: Outcome, bench: Bench) -> None:
     """Record an outcome with its deliveries; drops it when the study is no longer ours."""
     study = uid_digest(claim.study_uid)
     try:
-        bench.archive.repository.finish_study(claim, outcome, destinations=bench.destinations)
+        bench.archive.repository.finish_study(
+            claim, outcome, destinations=bench.destinations, takes=bench.takes
+        )
     except LeaseLost:
         log.info("lease lost", study=study)
         return
@@ -271,7 +283,11 @@ def _report_review(claim: ClaimedReview, bench: Bench) -> None:
             report = report_review(claim, bench.archive)
             further = withdraw(claim, bench.archive) if bench.writes_rejection_notes else ()
             repository.finish_review(
-                claim, report, further=further, destinations=bench.destinations
+                claim,
+                report,
+                further=further,
+                destinations=bench.destinations,
+                takes=bench.takes,
             )
         except (ArchiveUnavailable, LeaseLost):
             raise

@@ -4,9 +4,9 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from config.training import Recipe
 from inference.bundle import WEIGHTS_FILE, BundleFigures, BundleManifest
 from inference.preprocessing import INPUT_SIZE
+from training.run import FinishedRun, Origin
 
 METADATA_SCHEMA = (
     "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
@@ -39,7 +39,7 @@ Pneumonia is called from {m.decision_threshold:.4f} on. The probability refers t
 classes are equally frequent. Mirrored image averaged in: {mirrored}.
 
 ## Training
-From random weights: {stages}{finish}; {recipe.optimizer}, learning rate
+From {beginning}: {stages}{finish}; {recipe.optimizer}, learning rate
 {recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
 weights averaged with decay {recipe.ema_decay:g}. Validation images are also scored changed in
 brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
@@ -138,9 +138,11 @@ def inference_config(manifest: BundleManifest) -> Json:
     }
 
 
-def model_card(manifest: BundleManifest, recipe: Recipe) -> str:
+def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
     """`docs/README.md`: what the model is, for whom, how good, and where it ends."""
+    recipe = finished.recipe
     return CARD.format(
+        beginning=_beginning(finished),
         m=manifest,
         recipe=recipe,
         size=INPUT_SIZE,
@@ -154,6 +156,19 @@ def model_card(manifest: BundleManifest, recipe: Recipe) -> str:
         mirrored="yes" if manifest.averages_flip else "no",
         rows="\n".join(_row(figures) for figures in manifest.figures),
     )
+
+
+def _beginning(finished: FinishedRun) -> str:
+    text = "random weights"
+    if finished.began_with:
+        text = f"the weights of {_named(finished.began_with)}"
+    if finished.taught_by:
+        text += f", taught by {' and '.join(_named(origin) for origin in finished.taught_by)}"
+    return text
+
+
+def _named(origin: Origin) -> str:
+    return f"{origin.name} (SHA-256 `{origin.sha256}`)" if origin.sha256 else origin.name
 
 
 def _row(f: BundleFigures) -> str:

@@ -105,7 +105,7 @@ def publish(
         measured.append(_record("test", evaluate(classifier, prepared.part("test"))))
     manifest = manifest.model_copy(update={"figures": tuple(measured)})
     _write_vectors(classifier, vectors, folder)
-    write_file(folder / CARD_FILE, model_card(manifest, finished.recipe).encode())
+    write_file(folder / CARD_FILE, model_card(manifest, finished).encode())
     write_file(folder / METADATA_FILE, as_json(metadata(manifest)))
     write_file(folder / INFERENCE_FILE, as_json(inference_config(manifest)))
     hashes = {name: file_sha256(folder / name) for name in HASHED_FILES}

@@ -1,13 +1,14 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching, reading, operating, accounts, links to choose passwords, signing in, tokens, auditing,
-reviewing and the reading list. All methods are synchronous and thread safe; each is one
+committing, watching, reading, operating, accounts, links to choose passwords, signing in, tokens,
+auditing, reviewing and the reading list. All methods are synchronous and thread safe; each is one
 transaction.
 """
 
 from archive.repository.accounts import AccountRows
 from archive.repository.auditing import AuditRows
+from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
@@ -31,6 +32,7 @@ class Repository(
     WorkingRows,
     PredictingRows,
     DeliveringRows,
+    CommittingRows,
     WatchingRows,
     ReadingRows,
     OperatingRows,

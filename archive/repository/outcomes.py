@@ -3,7 +3,7 @@
 Called inside the transactions of the other files; the caller holds the lock of the study's row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from archive.records import (
     DeliveryState,
     Outcome,
     Report,
+    ReportKind,
     Result,
     StudyUid,
 )
@@ -30,6 +31,9 @@ from archive.schema import (
     results,
     studies,
 )
+
+Takes = Callable[[str, ReportKind], bool]
+"""Says whether a destination gets objects of a kind."""
 
 
 def results_of(
@@ -143,10 +147,20 @@ def record_report(
     )
 
 
+def takes_every_kind(destination: str, kind: ReportKind) -> bool:
+    """Say that every destination gets every object."""
+    del destination, kind
+    return True
+
+
 def record_deliveries(
-    connection: Connection, report: Report, destinations: Sequence[str], now: datetime
+    connection: Connection,
+    report: Report,
+    destinations: Sequence[str],
+    now: datetime,
+    takes: Takes = takes_every_kind,
 ) -> None:
-    """Queue a report for every destination that does not have it queued yet."""
+    """Queue a report for every destination that takes its kind and does not have it queued yet."""
     uid = report.key.sop_instance_uid
     known = set(
         connection.execute(
@@ -157,7 +171,7 @@ def record_deliveries(
         studies.c.study_uid == report.key.study_uid
     )
     for destination in destinations:
-        if destination in known:
+        if destination in known or not takes(destination, report.kind):
             continue
         connection.execute(
             insert(deliveries).values(

@@ -9,7 +9,12 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from archive.account_tables import users
 from archive.errors import LeaseLost, NotFound, ReviewSettled, RevisionStale
 from archive.records import Report, ReportKind, StudyUid
-from archive.repository.outcomes import record_deliveries, record_report
+from archive.repository.outcomes import (
+    Takes,
+    record_deliveries,
+    record_report,
+    takes_every_kind,
+)
 from archive.repository.review_rows import claimed_review_of, review_of
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now
@@ -187,6 +192,7 @@ class ReviewingRows(Transactions):
         *,
         further: Sequence[Report] = (),
         destinations: Sequence[str],
+        takes: Takes = takes_every_kind,
     ) -> None:
         """Record the verified report and what comes with it, and queue the deliveries, or nothing.
 
@@ -207,7 +213,7 @@ class ReviewingRows(Transactions):
             )
             for one in (report, *further):
                 record_report(connection, one, claim.review.result_id, now)
-                record_deliveries(connection, one, destinations, now)
+                record_deliveries(connection, one, destinations, now, takes)
             _mark_changed(connection, claim.review.study_uid)
 
     def return_review(

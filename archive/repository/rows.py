@@ -173,8 +173,10 @@ def claimed_delivery_of(row: AnyRow, claimant: str) -> ClaimedDelivery:
         destination=row.destination,
         attempt=row.attempt + 1,
         created_at=row.created_at,
+        study_uid=StudyUid(row.study_uid),
         sop_instance_uid=SopInstanceUid(row.sop_instance_uid),
         sop_class_uid=row.sop_class_uid,
+        kind=ReportKind(row.kind),
         file_key=FileKey(row.file_key),
         file_sha256=row.file_sha256,
     )

@@ -17,11 +17,13 @@ from archive.records import (
     StudyUid,
 )
 from archive.repository.outcomes import (
+    Takes,
     of_whole_study,
     record_deliveries,
     record_report,
     record_result,
     results_of,
+    takes_every_kind,
 )
 from archive.repository.rows import (
     instance_of,
@@ -96,7 +98,12 @@ class WorkingRows(Transactions):
             )
 
     def finish_study(
-        self, claim: ClaimedStudy, outcome: Outcome, *, destinations: Sequence[str]
+        self,
+        claim: ClaimedStudy,
+        outcome: Outcome,
+        *,
+        destinations: Sequence[str],
+        takes: Takes = takes_every_kind,
     ) -> None:
         """Record an outcome: result, reports, deliveries and state, or nothing at all.
 
@@ -130,7 +137,7 @@ class WorkingRows(Transactions):
             )
             for report in outcome.reports:
                 record_report(connection, report, result_id, now)
-                record_deliveries(connection, report, destinations, now)
+                record_deliveries(connection, report, destinations, now, takes)
 
     def return_study(self, claim: ClaimedStudy, *, reason: str) -> None:
         """Give a claimed study back to the queue; its attempt stays counted.

@@ -11,6 +11,7 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -89,6 +90,12 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def looked_at(page: Page, name: str) -> None:
+    """Wait until a case is open and was looked at for long enough to be decided."""
+    expect(page.locator("#panel-identity")).to_contain_text(name)
+    page.locator("#accept:enabled").wait_for()
 
 
 def a_chest(seed: int, rows: int = 640, columns: int = 512) -> np.ndarray:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from archive.records import Presence, Refusal, StudyState
 from dicom_node.sender import Peer, StoreLink
-from inference.report.decisions import ReviewDecision
+from inference.report.decisions import ReviewDecision, Withdrawal
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.regions import outline, segmentation
@@ -27,6 +27,7 @@ from tests.builders.reports import (
     an_ai_result,
     an_author,
 )
+from tests.builders.reports_to_send import a_consignment
 from tests.builders.studies import as_dataset
 from tests.orthanc import Orthanc
 
@@ -59,7 +60,9 @@ def _reviews(source: Dataset) -> dict[str, Dataset]:
         "accepted": a_review(ai_result, a_decision(review_id="1")),
         "rejected": a_review(ai_result, a_decision(ReviewDecision.REJECTED, review_id="2")),
         "corrected": a_review(ai_result, corrected),
-        "rejection note": rejection_note([ai_result], review_id="2", made_at=MADE_AT),
+        "rejection note": rejection_note(
+            [ai_result], Withdrawal.FAULTY_RUN, review_id="2", made_at=MADE_AT
+        ),
     }
 
 
@@ -79,7 +82,7 @@ class Archived(NamedTuple):
     """A running Orthanc and what it answered to each object."""
 
     orthanc: Orthanc
-    statuses: dict[str, int]
+    statuses: dict[str, int | None]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,9 @@ def archived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archived]:
     with Orthanc.running(tmp_path_factory.mktemp("orthanc")) as orthanc:
         peer = Peer(ae_title=orthanc.ae_title, host=orthanc.host, port=orthanc.port)
         link = StoreLink(peer, calling_ae_title="HILUM", timeout_seconds=TIMEOUT_SECONDS)
-        statuses = {name: link.send(encode(ds)).status for name, ds in OBJECTS.items()}
+        statuses = {
+            name: link.send(a_consignment(encode(ds))).dicom_status for name, ds in OBJECTS.items()
+        }
         link.close()
         yield Archived(orthanc, statuses)
 
@@ -109,7 +114,9 @@ def test_sending_it_all_again_doubles_nothing(archived: Archived) -> None:
     assert before == len(OBJECTS)
     peer = Peer(ae_title=orthanc.ae_title, host=orthanc.host, port=orthanc.port)
     link = StoreLink(peer, calling_ae_title="HILUM", timeout_seconds=TIMEOUT_SECONDS)
-    assert {link.send(encode(ds)).status for ds in OBJECTS.values()} == {STORED}
+    assert {link.send(a_consignment(encode(ds))).dicom_status for ds in OBJECTS.values()} == {
+        STORED
+    }
     link.close()
     assert orthanc.get("/statistics")["CountInstances"] == before
 

@@ -16,7 +16,8 @@ from archive.records import (
     StudyState,
     StudyUid,
 )
-from config.settings import DestinationSettings, Settings, load_settings
+from config.destinations import DimseDestination
+from config.settings import Settings, load_settings
 from inference.errors import BundleInvalid
 from inference.pipeline import analyse
 from inference.worker import make_bench, record, run
@@ -32,7 +33,7 @@ from tests.builders.studies import (
 from tests.processes import wait_until
 
 WITHIN_SECONDS = 60
-PACS = DestinationSettings(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
+PACS = DimseDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,28 @@ def test_a_destination_sees_only_its_own(any_archive: Archive) -> None:
     assert take(any_archive) == ()
 
 
+def test_a_destination_gets_only_what_its_kind_takes(any_archive: Archive) -> None:
+    any_archive.repository.record_instance(an_arrival())
+    queue_now(any_archive)
+    (held,) = claim(any_archive)
+    outcome = an_outcome()
+    with_heat_map = dataclasses.replace(
+        outcome, reports=(*outcome.reports, a_report(1, 950, ReportKind.HEAT_MAP))
+    )
+    any_archive.repository.finish_study(
+        held,
+        with_heat_map,
+        destinations=["pacs", "words"],
+        takes=lambda name, kind: name == "pacs" or kind is ReportKind.AI_RESULT,
+    )
+    queued = {(one.destination, one.kind) for one in any_archive.repository.deliveries()}
+    assert queued == {
+        ("pacs", ReportKind.AI_RESULT),
+        ("pacs", ReportKind.HEAT_MAP),
+        ("words", ReportKind.AI_RESULT),
+    }
+
+
 def test_a_failed_attempt_waits_and_holds_back_the_later_report_of_its_study(
     any_archive: Archive,
 ) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from config.destinations import StowDestination
 from config.settings import SettingsInvalid, load_settings
 
 
@@ -41,6 +42,29 @@ def test_a_secret_file_holds_one_value(tmp_path: Path) -> None:
         ("node: {port: 70000}", "node.port"),
         ("node: {ae_title: SEVENTEEN_LETTERS}", "node.ae_title"),
         ("destinations: [{name: pacs, ae_title: A, host: h}]", "destinations.0.port"),
+        ("destinations: {pacs: {ae_title: A, host: h}}", "destinations.0.port"),
+        ("node: {tls: {certificate: c.pem}}", "node.tls.key"),
+        (
+            "node: {tls: {certificate: c, key: k, client_certificate: required}}",
+            "belong together",
+        ),
+        ("node: {tls: {certificate: c, key: k, client_ca_certificates: a}}", "belong together"),
+        ("destinations: {pacs: 104}", "destinations.0"),
+        ("destinations: {web: {kind: telex}}", "destinations.0"),
+        ("destinations: {web: {kind: stow, url: 'ftp://h'}}", "destinations.0.url"),
+        ("destinations: {web: {kind: stow, url: 'https://u:p@h'}}", "destinations.0.url"),
+        (
+            "destinations: {web: {kind: stow, url: 'http://pacs/rs', bearer_token_file: t}}",
+            "https only",
+        ),
+        (
+            "destinations: {web: {kind: stow, url: 'https://pacs/rs', username: u}}",
+            "belong together",
+        ),
+        (
+            "destinations: {web: {kind: stow, url: 'https://p/rs', tls: {certificate: c.pem}}}",
+            "belong together",
+        ),
         ("archive: {database_url: 'mysql://x'}", "archive.database_url"),
         ("report: {langauge: es-ES}", "report.langauge"),
         ("report: {language: fr-FR}", "report.language"),
@@ -81,6 +105,24 @@ def test_two_destinations_of_one_name_are_refused(site: Path) -> None:
         load_settings(site)
 
 
+def test_destinations_are_named_by_key_or_in_a_list_and_dimse_unless_they_say_otherwise(
+    site: Path,
+) -> None:
+    site.write_text("destinations: [{name: pacs, ae_title: A, host: h, port: 104}]")
+    listed = load_settings(site).destinations
+    site.write_text("destinations: [{name: pacs, kind: dicom, ae_title: A, host: h, port: 104}]")
+    assert load_settings(site).destinations == listed
+    site.write_text(
+        "destinations:\n"
+        "  pacs: {ae_title: A, host: h, port: 104}\n"
+        "  web: {kind: stow, url: 'https://pacs.example/dicom-web', bearer_token_file: token}\n"
+    )
+    pacs, web = load_settings(site).destinations
+    assert (pacs,) == listed
+    assert isinstance(web, StowDestination)
+    assert (web.name, web.address) == ("web", "https://pacs.example/dicom-web")
+
+
 def test_a_further_ae_title_must_be_one(tmp_path: Path) -> None:
     file = tmp_path / "site.yaml"
     file.write_text("node: {further_ae_titles: [HILUM2, SEVENTEEN-LETTERS]}")
@@ -108,3 +150,16 @@ def test_a_site_says_how_its_reports_speak(site: Path) -> None:
     assert report.procedure_code is not None
     assert report.procedure_code.value == "36643-5"
     assert (report.heat_map, report.segmentation) == (True, True)
+
+
+def test_the_procedure_code_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "{value: 36643-5, scheme: LN, meaning: XR Chest 2 Views}"
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", code)
+    named = load_settings().report.procedure_code
+    assert named is not None
+    assert (named.value, named.scheme, named.meaning) == ("36643-5", "LN", "XR Chest 2 Views")
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", "null")
+    assert load_settings().report.procedure_code is None
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", "36643-5")
+    with pytest.raises(SettingsInvalid, match=r"environment: report\.procedure_code"):
+        load_settings()

@@ -26,3 +26,12 @@ def test_a_certificate_without_its_key_stops_the_start(monkeypatch: pytest.Monke
     monkeypatch.setenv("HILUM_API__TLS_CERTIFICATE", "server.pem")
     with pytest.raises(SettingsInvalid, match="belong together"):
         load_settings()
+
+
+@pytest.mark.parametrize("proxy", ["*", "proxy.example", "10.0.0.1/8"])
+def test_a_proxy_that_is_not_named_by_its_address_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HILUM_API__TRUSTED_PROXIES", proxy)
+    with pytest.raises(SettingsInvalid, match="named by its address"):
+        load_settings()

@@ -6,11 +6,10 @@ import pytest
 from archive.database import Archive
 from archive.records import Delivery, DeliveryState
 from config.settings import DeliverySettings
+from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.backoff import BackOff
 from dicom_node.courier import IDLE_SECONDS, Courier
 from dicom_node.errors import ContextRefused, PeerUnavailable
-from dicom_node.sender import StoreAnswer
-from tests.builders.arrivals import COMPREHENSIVE_3D_SR
 from tests.builders.reports_to_send import a_study_with_reports
 
 SETTINGS = DeliverySettings(
@@ -21,6 +20,8 @@ SETTINGS = DeliverySettings(
     longest_retry_seconds=900,
     give_up_after_seconds=172800,
     timeout_seconds=1,
+    commitment_timeout_seconds=60,
+    commitment_attempts=3,
 )
 # Due again at once, so that a test need not wait for the database's clock.
 NO_WAIT = BackOff(first_seconds=0, longest_seconds=0, uniform=lambda _low, _high: 1.0)
@@ -36,12 +37,12 @@ class Script:
         self.idle: list[float] = []
         self.is_aborted = False
 
-    def send(self, content: bytes) -> StoreAnswer:
-        self.sent.append(content)
+    def send(self, consignment: Consignment) -> Answer:
+        self.sent.append(consignment.content)
         answer = self.answers.pop(0) if self.answers else 0
         if isinstance(answer, Exception):
             raise answer
-        return StoreAnswer(status=answer, sop_class_uid=COMPREHENSIVE_3D_SR)
+        return answer_of(answer)
 
     def close(self) -> None:
         pass
@@ -218,7 +219,7 @@ def test_a_lost_lease_ends_nothing(archive: Archive) -> None:
     a_study_with_reports(archive, study=2)
 
     class Slow(Script):
-        def send(self, content: bytes) -> StoreAnswer:
+        def send(self, consignment: Consignment) -> Answer:
             if not self.sent:
                 # While the first is being sent, its lease ends and another sender finishes it.
                 held = archive.repository.claim_deliveries("s1", "pacs", limit=0, lease_seconds=1)
@@ -231,7 +232,7 @@ def test_a_lost_lease_ends_nothing(archive: Archive) -> None:
                 assert claim.delivery_id == first.delivery_id
                 for one in (claim, *rest):
                     archive.repository.mark_delivered(one, dicom_status=0)
-            return super().send(content)
+            return super().send(consignment)
 
     link = Slow()
     step(courier(archive, link))
@@ -244,9 +245,9 @@ def test_a_stopped_sender_gives_back_what_it_has_not_sent(archive: Archive) -> N
     stop = threading.Event()
 
     class Stopping(Script):
-        def send(self, content: bytes) -> StoreAnswer:
+        def send(self, consignment: Consignment) -> Answer:
             stop.set()
-            return super().send(content)
+            return super().send(consignment)
 
     courier(archive, Stopping()).step(stop)
     assert states(archive) == [

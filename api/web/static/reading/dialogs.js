@@ -3,7 +3,7 @@
 
 import { editKeys } from "./key_rows.js";
 import { element, say } from "./panel.js";
-import { ask, Refused } from "./requests.js";
+import { ask, getJson, Refused } from "./requests.js";
 
 /** @param {string} id */
 const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
@@ -14,21 +14,27 @@ export function showKeys() {
   if (!dialog("keys").open) dialog("keys").showModal();
 }
 
+/** Tell something that must not be overlooked. @param {string} text */
+export function banner(text) {
+  say("banner-words", text);
+  element("banner").hidden = false;
+}
+
 /** @type {Promise<void> | null} */
 let signingIn = null;
 
 /** Ask for the password in place; the page and its comment stay as they are. */
 export function signInAgain() {
   signingIn ||= new Promise((resolve) => {
-    const password = /** @type {HTMLInputElement} */ (element("again-password"));
+    // Who signs in through the hospital's provider has no password here, and does so in another tab.
+    const password = /** @type {HTMLInputElement | null} */ (document.getElementById("again-password"));
     say("again-fault", "");
     dialog("sign-in-again").showModal();
     element("again-form").onsubmit = async (event) => {
       event.preventDefault();
       try {
-        const login = document.body.dataset.login || "";
-        await ask("POST", "/api/v1/session", { body: { login, password: password.value }, mayAskToSignIn: false });
-        password.value = "";
+        await (password ? openSession(password.value) : findSession());
+        if (password) password.value = "";
         dialog("sign-in-again").close();
         signingIn = null;
         resolve();
@@ -38,6 +44,18 @@ export function signInAgain() {
     };
   });
   return signingIn;
+}
+
+/** @param {string} password */
+async function openSession(password) {
+  const login = document.body.dataset.login || "";
+  await ask("POST", "/api/v1/session", { body: { login, password }, mayAskToSignIn: false });
+}
+
+/** What is decided next must be this person's: nobody else may have signed in in between. */
+async function findSession() {
+  const { body } = await getJson("/api/v1/session", { mayAskToSignIn: false });
+  if (body.login !== document.body.dataset.login) throw new Error(`${body.login} has signed in; load the page anew`);
 }
 
 /** Ask why a study is put off. @returns {Promise<string>} empty: it is not */

@@ -17,7 +17,7 @@ export function editKeys(rows, isOn, reset, say = () => {}) {
   const settings = keySettings();
   const movable = ACTIONS.map(({ name, words }) => {
     const input = document.createElement("input");
-    input.value = keysOf(name).join(" ");
+    input.value = keysOf(name).map(signOf).join(" ");
     input.size = 8;
     input.readOnly = true;
     input.setAttribute("aria-label", `Key for: ${words}`);
@@ -26,7 +26,7 @@ export function editKeys(rows, isOn, reset, say = () => {}) {
       event.preventDefault();
       settings.moved[name] = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       keepKeySettings(settings);
-      input.value = settings.moved[name];
+      input.value = signOf(settings.moved[name]);
       say(`${words}: ${input.value}`);
     });
     return row(words, input);
@@ -65,6 +65,11 @@ function row(words, content) {
 /** @param {string} key */
 function caps(key) {
   const kbd = document.createElement("kbd");
-  kbd.textContent = ARROWS[key] || (key.length === 1 ? key.toUpperCase() : key);
+  kbd.textContent = key.length === 1 ? key.toUpperCase() : signOf(key);
   return kbd;
+}
+
+/** A key as it is written on keyboards. @param {string} key */
+function signOf(key) {
+  return ARROWS[key] || key;
 }

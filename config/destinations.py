@@ -1,0 +1,126 @@
+"""Who gets our results: one class of settings per kind of destination.
+
+A further kind is a class here, one more member of `Destination`, and one file in `dicom_node` that
+`dicom_node.links` names.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from config.sections import AeTitle, Section, is_loopback
+
+DEFAULT_KIND = "dimse"
+# What `dimse` was called before there were other kinds.
+_FORMER_NAMES = {"dicom": DEFAULT_KIND}
+
+
+class ClientTlsSettings(Section):
+    """How we know a server, and how it knows us. Files are PEM."""
+
+    ca_certificates: Path | None = None
+    """Whom we trust; None: the certificate authorities of this machine."""
+    verify_host_name: bool = True
+    """False for certificates of the authorities above that name no host."""
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        return self
+
+
+class DestinationSettings(Section):
+    """What every kind of destination has."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+
+    @property
+    def address(self) -> str:
+        """Where it is, for administrators; without secrets."""
+        raise NotImplementedError
+
+    def takes(self, report_kind: str) -> bool:
+        """Whether an object of this `ReportKind` is sent there; DICOM peers get every one."""
+        del report_kind
+        return True
+
+
+class DimseDestination(DestinationSettings):
+    """A PACS that takes our objects by C-STORE (PS3.4 annex B)."""
+
+    kind: Literal["dimse"] = "dimse"
+    ae_title: AeTitle
+    host: str
+    port: int = Field(ge=1, le=65535)
+    tls: ClientTlsSettings | None = None
+    storage_commitment: bool = False
+    """Whether it is asked to confirm that it keeps what it took (PS3.4 annex J)."""
+
+    @property
+    def address(self) -> str:
+        """Title, host and port, and whether by TLS."""
+        return f"{self.ae_title} {self.host}:{self.port}{' TLS' if self.tls else ''}"
+
+
+class StowDestination(DestinationSettings):
+    """A server that takes our objects by DICOMweb STOW-RS (PS3.18 10.5)."""
+
+    kind: Literal["stow"] = "stow"
+    url: str = Field(pattern=r"^https?://[^\s?#@]+$")
+    """Of the DICOMweb service; objects go to its ``/studies``."""
+    tls: ClientTlsSettings = ClientTlsSettings()
+    bearer_token_file: Path | None = None
+    username: str = Field(default="", pattern=r"^[^:\x00-\x1f]*$")
+    password_file: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """The address of the service."""
+        return self.url
+
+    @model_validator(mode="after")
+    def _credentials_are_whole_and_stay_secret(self) -> Self:
+        if bool(self.username) != (self.password_file is not None):
+            raise ValueError("username and password_file belong together")
+        if self.username and self.bearer_token_file is not None:
+            raise ValueError("either bearer_token_file or username, not both")
+        is_secret = bool(self.username) or self.bearer_token_file is not None
+        if is_secret and not travels_in_secret(self.url):
+            raise ValueError("credentials travel over https only, or to this machine")
+        return self
+
+
+Destination = Annotated[DimseDestination | StowDestination, Field(discriminator="kind")]
+
+
+def with_kinds(destinations: object) -> object:
+    """Return the destinations of a settings file as a list in which each says its kind.
+
+    A site writes them as ``{NAME: {kind: ...}}`` or as a list of ``{name: NAME, ...}``; without
+    a kind they are `dimse`. What is neither is left for validation to name.
+    """
+    if isinstance(destinations, Mapping):
+        destinations = [
+            {"name": name, **one} if isinstance(one, Mapping) else one
+            for name, one in destinations.items()
+        ]
+    if not isinstance(destinations, list | tuple):
+        return destinations
+    return [_with_kind(one) if isinstance(one, Mapping) else one for one in destinations]
+
+
+def _with_kind(destination: Mapping[str, object]) -> dict[str, object]:
+    kind = destination.get("kind", DEFAULT_KIND)
+    return {**destination, "kind": _FORMER_NAMES.get(str(kind), kind)}
+
+
+def travels_in_secret(url: str) -> bool:
+    """Whether what is sent there can be read by nobody on the way."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")

@@ -1,0 +1,56 @@
+"""Which sender serves which kind of destination: one file each, named here and nowhere else."""
+
+from typing import assert_never
+
+from config.destinations import Destination, DimseDestination, StowDestination
+from config.settings import Settings
+from dicom_node.courier import Link
+from dicom_node.echo import echo_peer
+from dicom_node.sender import Peer, StoreLink
+from dicom_node.stow import StowLink
+
+
+def link_to(destination: Destination, settings: Settings) -> Link:
+    """Return the way to a destination; nothing is opened yet."""
+    timeout_seconds = settings.delivery.timeout_seconds
+    match destination:
+        case DimseDestination():
+            return StoreLink(
+                peer_of(destination),
+                calling_ae_title=settings.node.ae_title,
+                timeout_seconds=timeout_seconds,
+            )
+        case StowDestination():
+            return StowLink(destination, timeout_seconds=timeout_seconds)
+    assert_never(destination)
+
+
+def try_destination(destination: Destination, settings: Settings) -> float:
+    """Ask a destination whether it is there and knows us.
+
+    Returns
+    -------
+    float
+        Seconds until it answered.
+
+    Raises
+    ------
+    DicomNodeError
+        It did not, or not well; the message says which and why.
+    """
+    match destination:
+        case DimseDestination():
+            return echo_peer(peer_of(destination), calling_ae_title=settings.node.ae_title)
+        case StowDestination():
+            return StowLink(destination, timeout_seconds=settings.delivery.timeout_seconds).probe()
+    assert_never(destination)
+
+
+def peer_of(destination: DimseDestination) -> Peer:
+    """Return whom we call."""
+    return Peer(
+        ae_title=destination.ae_title,
+        host=destination.host,
+        port=destination.port,
+        tls=destination.tls,
+    )
