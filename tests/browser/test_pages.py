@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from pydicom import FileDataset
 
 from api.auth.accounts import add_token, add_user
 from archive.account_records import AuditEntry, Role, Scope
 from archive.database import Archive, open_archive
+from archive.records import Presence
+from archive.review_records import ReviewReason, Verdict
 from config.settings import ArchiveSettings
 from tests.browser.site import Site, add_heat_map, fill, site
 from tests.builders.people import a_review
 from tests.openid import Provider, openid_provider
+from tests.web import beating, report_radiograph
+from training.sample_studies import sample_studies
 
 pytestmark = [
     pytest.mark.peer("chromium"),
@@ -22,7 +27,17 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"  # noqa: S105
-LIFE = timedelta(days=90)
+# Of the cases that `fill` makes; what the model says of them is in site.py.
+DECISIONS: dict[int, dict[str, object]] = {
+    1: {"verdict": Verdict.ACCEPT, "presence": Presence.PRESENT},
+    2: {"verdict": Verdict.ACCEPT, "presence": Presence.PRESENT},
+    3: {
+        "verdict": Verdict.REJECT,
+        "presence": Presence.ABSENT,
+        "reason": ReviewReason.READING_DIFFERS,
+    },
+    4: {"verdict": Verdict.ACCEPT, "presence": Presence.ABSENT},
+}
 # What is kept in docs/, see CONTRIBUTING.md.
 PICTURED = {"/ops": "operation-page", "/model": "model-page", "/admin": "admin-page"}
 
@@ -44,23 +59,19 @@ def shown(
         ArchiveSettings(root=folder / "files", database_url=f"sqlite:///{folder / 'hilum.db'}")
     )
     settle(archive, folder)
-    with site(archive, browser, oidc=provider.settings()) as running:
+    pacs = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": 4242}
+    with (
+        beating(archive),
+        site(archive, browser, oidc=provider.settings(), destinations=[pacs]) as running,
+    ):
         yield running
     archive.repository.dispose()
 
 
 def settle(archive: Archive, folder: Path) -> None:
-    """Cases of which one is decided and one delivery given up, people, tokens, a trail."""
-    fill(archive)
-    [claim, *_] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
-    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
-    people = {}
-    for login, name, role in (
-        ("mori", "Mori^Aiko^^Dr", Role.RADIOLOGIST),
-        ("berg", "Berg^Lars", Role.ADMIN),
-        ("silva", "Silva^Rosa", Role.ML),
-    ):
-        people[login] = add_user(
+    """Synthetic cases, some decided, one delivery given up; people, tokens, a trail."""
+    people = {
+        login: add_user(
             archive,
             login=login,
             person_name=name,
@@ -68,18 +79,46 @@ def settle(archive: Archive, folder: Path) -> None:
             password=PASSWORD,
             organisation="General Hospital",
         )
+        for login, name, role in (
+            ("mori", "Mori^Aiko^^Dr", Role.RADIOLOGIST),
+            ("berg", "Berg^Lars", Role.ADMIN),
+            ("silva", "Silva^Rosa", Role.ML),
+        )
+    }
+    for login in people:
         archive.repository.record_audit(AuditEntry(actor=login, action="SIGN_IN"))
-    archive.repository.add_review(a_review(archive, people["mori"], 4))
-    [image] = archive.repository.study(a_review(archive, people["mori"], 2).study_uid).instances
-    add_heat_map(archive, image.key, folder / "heat.png")
+    add_samples(archive, folder)
+    fill(archive)
+    for study, changes in DECISIONS.items():
+        archive.repository.add_review(a_review(archive, people["mori"], study, **changes))
+    [claim, *_] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
     for name, scope in (("nightly export", Scope.EXPORT), ("OHIF viewer", Scope.READ)):
         add_token(
             archive,
             name=name,
             scopes=frozenset({scope}),
             created_by="berg",
-            life=LIFE,
+            life=timedelta(days=90),
         )
+
+
+def add_samples(archive: Archive, folder: Path) -> None:
+    """The pictures that ship with the project: nobody's radiographs."""
+    for number, (name, ds) in enumerate(sample_studies()):
+        stored = FileDataset(name, ds, file_meta=ds.file_meta, preamble=b"\0" * 128)
+        is_positive = name.startswith("pneumonia")
+        key = report_radiograph(
+            archive,
+            stored,
+            probability=0.97 - number / 50 if is_positive else 0.04,
+            patient_sex="F",
+            patient_birth_date="20210101",
+            accession_number=f"A{number + 10}",
+            study_date="20260101",
+        )
+        if is_positive:
+            add_heat_map(archive, key, folder / "heat.png")
 
 
 def gone_to(shown: Site, path: str, login: str = "ito") -> Page:
@@ -111,7 +150,7 @@ def test_no_page_has_a_fault_of_accessibility_or_breaks_the_policy(
 
 def test_the_reading_page_is_pictured_with_its_heat_map(shown: Site, pictures: Path) -> None:
     page = shown.reading("mori")
-    expect(page.locator("#panel-identity")).to_contain_text("ROE")
+    expect(page.locator("#panel-identity")).to_contain_text("SYNTHETIC")
     page.locator("#accept:enabled").wait_for()
     page.keyboard.press("h")
     expect(page.locator("#tool-heat")).to_have_attribute("aria-pressed", "true")

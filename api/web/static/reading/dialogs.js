@@ -3,7 +3,7 @@
 
 import { editKeys } from "./key_rows.js";
 import { element, say } from "./panel.js";
-import { ask, getJson, Refused } from "./requests.js";
+import { ask, getJson } from "./requests.js";
 
 /** @param {string} id */
 const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
@@ -39,7 +39,7 @@ export function signInAgain() {
         signingIn = null;
         resolve();
       } catch (error) {
-        say("again-fault", error instanceof Refused ? error.message : String(error));
+        say("again-fault", error instanceof Error ? error.message : String(error));
       }
     };
   });
