@@ -32,6 +32,7 @@ from api.openapi import describe
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.static_files import FOLDER, UnchangingFiles, versioned_path
 from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
@@ -96,7 +97,8 @@ def create_app(
     describe(app)
     for router in ALL_ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=WEB / "static"), name="static")
+    app.mount(versioned_path(), UnchangingFiles(directory=FOLDER))
+    app.mount("/static", StaticFiles(directory=FOLDER), name="static")
     return app
 
 
@@ -164,6 +166,7 @@ def _template_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["pages_of"] = pages_of
+    environment.globals["static"] = versioned_path()
     return environment
 
 
