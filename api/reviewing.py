@@ -14,7 +14,13 @@ from archive.account_records import User
 from archive.database import Archive
 from archive.errors import ReviewSettled, RevisionStale
 from archive.records import Presence, Result, StudyUid
-from archive.review_records import NewReview, Review, ReviewReason, Verdict
+from archive.review_records import (
+    WITHDRAWING_REASONS,
+    NewReview,
+    Review,
+    ReviewReason,
+    Verdict,
+)
 from config.settings import ReviewSettings
 
 OPPOSITE = {Presence.PRESENT: Presence.ABSENT, Presence.ABSENT: Presence.PRESENT}
@@ -118,6 +124,8 @@ def _presence(body: NewReviewBody, result: Result | None) -> Presence | None:
     stated = max(findings, key=lambda finding: finding.probability).presence
     if body.verdict is Verdict.ACCEPT:
         return stated
+    if body.reason in WITHDRAWING_REASONS:
+        return None
     if stated not in OPPOSITE:
         raise StateForbids("an undetermined result has no opposite: correct it", code="no_opposite")
     return OPPOSITE[stated]

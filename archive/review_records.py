@@ -12,7 +12,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "ACCEPT"
     REJECT = "REJECT"
-    """The result is wrong; the opposite holds."""
+    """The result is wrong; the opposite holds, except where the reason withdraws it."""
     CORRECT = "CORRECT"
     """The radiologist states what holds, also where there is no AI result."""
     UNREADABLE = "UNREADABLE"
@@ -28,7 +28,13 @@ class ReviewReason(StrEnum):
     IMAGE_QUALITY = "IMAGE_QUALITY"
     WRONG_REGION = "WRONG_REGION"
     WRONG_PATIENT_OR_STUDY = "WRONG_PATIENT_OR_STUDY"
+    FAULTY_RUN = "FAULTY_RUN"
+    """The analysis itself went wrong; what it says has no meaning."""
     OTHER = "OTHER"
+
+
+# Rejections that are no reading: the result should never have been, and nothing is said instead.
+WITHDRAWING_REASONS = frozenset({ReviewReason.WRONG_PATIENT_OR_STUDY, ReviewReason.FAULTY_RUN})
 
 
 class ReviewState(StrEnum):
@@ -63,7 +69,8 @@ class NewReview:
     """The study's revision that the person saw."""
     verdict: Verdict
     presence: Presence | None
-    """What holds now; None where the images cannot be judged, or the result is accepted."""
+    """What holds now; None where the images cannot be judged, or the result is accepted or
+    withdrawn."""
     reason: ReviewReason
     comment: str
     user_id: int

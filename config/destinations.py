@@ -23,6 +23,8 @@ class ClientTlsSettings(Section):
 
     ca_certificates: Path | None = None
     """Whom we trust; None: the certificate authorities of this machine."""
+    verify_host_name: bool = True
+    """False for certificates of the authorities above that name no host."""
     certificate: Path | None = None
     key: Path | None = None
 
@@ -56,11 +58,14 @@ class DimseDestination(DestinationSettings):
     ae_title: AeTitle
     host: str
     port: int = Field(ge=1, le=65535)
+    tls: ClientTlsSettings | None = None
+    storage_commitment: bool = False
+    """Whether it is asked to confirm that it keeps what it took (PS3.4 annex J)."""
 
     @property
     def address(self) -> str:
-        """Title, host and port."""
-        return f"{self.ae_title} {self.host}:{self.port}"
+        """Title, host and port, and whether by TLS."""
+        return f"{self.ae_title} {self.host}:{self.port}{' TLS' if self.tls else ''}"
 
 
 class StowDestination(DestinationSettings):

@@ -39,6 +39,35 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _structured(value: object) -> object:
+    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+class ServerTlsSettings(_Section):
+    """How the DICOM port is protected. Files are PEM; renewed ones are taken while it runs."""
+
+    certificate: Path
+    key: Path
+    client_certificate: Literal["ignored", "optional", "required"] = "ignored"
+    client_ca_certificates: Path | None = None
+    """Who signs the certificates of peers."""
+
+    @model_validator(mode="after")
+    def _clients_are_judged_by_an_authority(self) -> Self:
+        if (self.client_certificate == "ignored") != (self.client_ca_certificates is None):
+            raise ValueError(
+                "client_certificate optional or required, and client_ca_certificates, "
+                "belong together"
+            )
+        return self
+
+
 class NodeSettings(_Section):
     """The DICOM listener."""
 
@@ -53,6 +82,7 @@ class NodeSettings(_Section):
     maximum_associations: int = Field(ge=1)
     maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
     network_timeout_seconds: float = Field(gt=0)
+    tls: ServerTlsSettings | None
 
 
 class PeerSettings(_Section):
@@ -96,6 +126,8 @@ class DeliverySettings(_Section):
     longest_retry_seconds: float = Field(gt=0)
     give_up_after_seconds: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    commitment_timeout_seconds: float = Field(gt=0)
+    commitment_attempts: int = Field(ge=1)
 
 
 class ApiSettings(_Section):
@@ -138,6 +170,12 @@ class ApiSettings(_Section):
                 "named proxy (trusted_proxies)"
             )
         return self
+
+
+class RulesSettings(_Section):
+    """Which studies are analysed, and where their results go."""
+
+    file: Path | None
 
 
 class OidcSettings(_Section):
@@ -206,6 +244,8 @@ class ReportSettings(_Section):
     presentation_state: bool
     rejection_note: bool
 
+    _mapping = field_validator("procedure_code", mode="before")(_structured)
+
 
 class ModelSettings(_Section):
     """Which bundle is served, and on what."""
@@ -230,6 +270,7 @@ class Settings(_Section):
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
+    rules: RulesSettings
     api: ApiSettings
     oidc: OidcSettings
     review: ReviewSettings

@@ -6,16 +6,23 @@ from typing import Annotated
 import typer
 
 from config.command_line import ConfigOption, SecretsOption, fail, site_settings
+from config.destinations import ClientTlsSettings
 from dicom_node.echo import echo_peer
 from dicom_node.errors import DicomNodeError
 from dicom_node.links import try_destination
 from dicom_node.send import send_files
+from dicom_node.sender import Peer
+
+CaOption = Annotated[
+    Path | None, typer.Option(help="Speak TLS; PEM file with the authorities to trust.")
+]
 
 
 def echo(
     peer: Annotated[str, typer.Argument(help="A destination's name, or HOST:PORT.")],
     called: Annotated[str, typer.Option(help="Called AE title, for HOST:PORT.")] = "ANY-SCP",
     config: ConfigOption = None,
+    ca: CaOption = None,
     secrets: SecretsOption = None,
 ) -> None:
     """Ask a peer whether it is there (C-ECHO; a DICOMweb server, by a search)."""
@@ -27,7 +34,8 @@ def echo(
         else:
             host, port = _host_and_port(peer)
             seconds = echo_peer(
-                host, port, called_ae_title=called, calling_ae_title=settings.node.ae_title
+                Peer(ae_title=called, host=host, port=port, tls=_tls(ca)),
+                calling_ae_title=settings.node.ae_title,
             )
     except DicomNodeError as error:
         fail(f"{peer}: {error}")
@@ -39,13 +47,19 @@ def send(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders with DICOM objects.")],
     called: Annotated[str, typer.Option(help="Called AE title.")] = "HILUM",
     calling: Annotated[str, typer.Option(help="Calling AE title.")] = "STORESCU",
+    ca: CaOption = None,
 ) -> None:
     """Send DICOM files (C-STORE); ends with 0 only if the peer took every one."""
     host, port = _host_and_port(peer)
     refused = 0
     try:
         for answer in send_files(
-            host, port, paths, called_ae_title=called, calling_ae_title=calling
+            host,
+            port,
+            paths,
+            called_ae_title=called,
+            calling_ae_title=calling,
+            tls=_tls(ca),
         ):
             typer.echo(f"{answer.path}: {answer.words}")
             refused += not answer.is_stored
@@ -53,6 +67,10 @@ def send(
         fail(f"{peer}: {error}")
     if refused:
         fail(f"{peer}: {refused} not stored")
+
+
+def _tls(ca: Path | None) -> ClientTlsSettings | None:
+    return None if ca is None else ClientTlsSettings(ca_certificates=ca)
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

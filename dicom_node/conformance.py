@@ -10,11 +10,14 @@ from pathlib import Path
 
 from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    StorageCommitmentPushModel,
+)
 
 from config.settings import Settings, load_settings
-from dicom_node import intake, listener, sender, statuses, stow
+from dicom_node import commitment, intake, listener, sender, statuses, stow, tls
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.statuses import DeliveryVerdict, StoreStatus
+from dicom_node.statuses import DeliveryVerdict, NotificationStatus, StoreStatus
 
 _ANSWERS = {
     StoreStatus.SUCCESS: "the bytes and their record are durable, or were before (a repeat)",
@@ -49,7 +52,9 @@ def statement(settings: Settings) -> str:
         _associations(settings),
         _reception(settings),
         _delivery(settings),
+        _commitment(settings),
         _store_over_the_web(),
+        _security(),
         _transfer_syntaxes(),
         _limits(),
     )
@@ -60,6 +65,7 @@ def _overview() -> str:
     rows = [
         ("Verification", "SCU and SCP"),
         ("Storage", "SCP for images, SCU for our results"),
+        ("Storage Commitment Push Model", "SCU for our results"),
         ("Store transaction (DICOMweb STOW-RS)", "user agent for our results"),
     ]
     return "\n".join(
@@ -155,7 +161,8 @@ def _delivery(settings: Settings) -> str:
             "",
             "Each in Explicit VR Little Endian and Implicit VR Little Endian, one transfer syntax "
             "per context; an object is also offered in the transfer syntax that it is kept in, a "
-            "segmentation in RLE Lossless.",
+            "segmentation in RLE Lossless. Where that is not accepted, the same object is sent "
+            "uncompressed.",
             "",
             *_table(("SOP class", "UID", "Sent instead where it is not accepted"), classes),
             "",
@@ -173,6 +180,36 @@ def _delivery(settings: Settings) -> str:
     )
 
 
+def _commitment(settings: Settings) -> str:
+    delivery = settings.delivery
+    answers = [
+        (f"0x{NotificationStatus.SUCCESS:04X}", "recorded"),
+        (f"0x{NotificationStatus.PROCESSING_FAILURE:04X}", "the archive does not answer; repeat"),
+        (f"0x{NotificationStatus.INVALID_ARGUMENT:04X}", "not a transaction of ours, or none"),
+    ]
+    return "\n".join(
+        [
+            "## 4. Storage commitment (SCU)",
+            "",
+            f"{UID(StorageCommitmentPushModel).name} (`{StorageCommitmentPushModel}`, PS3.4 annex "
+            "J) for destinations with `storage_commitment`. N-ACTION (type "
+            f"{commitment.REQUEST_STORAGE_COMMITMENT}) follows the delivery, for at most "
+            f"{commitment.MOST_REFERENCES} objects in a transaction, on an association of its own "
+            f"that stays open for up to {commitment.SAME_ASSOCIATION_SECONDS:g} s. N-EVENT-REPORT "
+            "is taken on it and, at any time, on associations that the destination opens to this "
+            "node, where it is the SCP by role selection (PS3.7 D.3.3.4).",
+            "",
+            *_table(("Answer to N-EVENT-REPORT", "Meaning"), answers),
+            "",
+            "What is committed is shown as COMMITTED. What the report names as failed (with its "
+            "Failure Reason), or does not name, is given up, shown, and sent again on demand. A "
+            "request that is refused, or not reported on within "
+            f"{delivery.commitment_timeout_seconds:g} s, is repeated in a new transaction, "
+            f"{delivery.commitment_attempts} times in all; a report that comes late still counts.",
+        ]
+    )
+
+
 def _store_over_the_web() -> str:
     told = ", ".join(str(int(status)) for status in stow.TELLS_OF_INSTANCES)
     refused = ", ".join(str(int(status)) for status in sorted(stow.REFUSED))
@@ -184,7 +221,7 @@ def _store_over_the_web() -> str:
     ]
     return "\n".join(
         [
-            "## 4. Store transaction of DICOMweb (STOW-RS user agent)",
+            "## 5. Store transaction of DICOMweb (STOW-RS user agent)",
             "",
             "To destinations of kind `stow` every object goes by `POST /studies` (PS3.18 10.5), "
             'one per request, as `multipart/related; type="application/dicom"` in the transfer '
@@ -201,20 +238,39 @@ def _store_over_the_web() -> str:
     )
 
 
+def _security() -> str:
+    return "\n".join(
+        [
+            "## 6. Secure transport",
+            "",
+            "BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12), as "
+            "server and as client: TLS 1.2 and 1.3, no older version, no renegotiation. For "
+            f"TLS 1.2: {', '.join(tls.CIPHERS_OF_TLS_1_2)}; for 1.3 the suites of RFC 8446.",
+            "",
+            "With `node.tls` the port (`node.port`; 2762 is registered for this use) speaks TLS "
+            "only. A peer's certificate is ignored, optional or required "
+            "(`client_certificate`); one that is shown must be signed by "
+            "`client_ca_certificates`. Renewed files are taken without a restart. A destination "
+            "with `tls` is called by TLS: its certificate and host name are verified, ours is "
+            "shown where one is set.",
+        ]
+    )
+
+
 def _transfer_syntaxes() -> str:
     rows = [(UID(uid).name, f"`{uid}`") for uid in ALL_TRANSFER_SYNTAXES]
     return "\n".join(
-        ["## 5. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
+        ["## 7. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
     )
 
 
 def _limits() -> str:
     return "\n".join(
         [
-            "## 6. What is not offered",
+            "## 8. What is not offered",
             "",
-            "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
-            "MPPS, TLS and media. No extended, specialised or private SOP class is used; "
+            "Storage of other SOP classes, query/retrieve, modality worklist, "
+            "MPPS and media. No extended, specialised or private SOP class is used; "
             f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
             "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",
         ]
@@ -224,7 +280,7 @@ def _limits() -> str:
 def _named(syntaxes: Iterable[str]) -> str:
     found = list(syntaxes)
     if found == list(ALL_TRANSFER_SYNTAXES):
-        return "all of section 5"
+        return "all of section 7"
     return ", ".join(UID(uid).name for uid in found)
 
 

@@ -175,7 +175,10 @@ class Courier:
     def _record(self, claim: ClaimedDelivery, answer: Answer) -> bool:
         if answer.verdict in (DeliveryVerdict.DELIVERED, DeliveryVerdict.DELIVERED_WITH_WARNING):
             self._archive.repository.mark_delivered(
-                claim, dicom_status=answer.dicom_status, reason=answer.reason
+                claim,
+                dicom_status=answer.dicom_status,
+                reason=answer.reason,
+                sent_as=answer.sent_as,
             )
             _log.info("report delivered", reason=answer.reason, **_about(claim))
             return True

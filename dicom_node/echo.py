@@ -14,10 +14,8 @@ TIMEOUT_SECONDS = 10.0
 
 
 def echo_peer(
-    host: str,
-    port: int,
+    peer: Peer,
     *,
-    called_ae_title: str,
     calling_ae_title: str,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> float:
@@ -40,7 +38,6 @@ def echo_peer(
     prepare_pynetdicom()
     began_at = time.monotonic()
     ae = application_entity(calling_ae_title, timeout_seconds=timeout_seconds)
-    peer = Peer(ae_title=called_ae_title, host=host, port=port)
     association = associate(ae, peer, [build_context(Verification)], timeout_seconds)
     try:
         answer = association.send_c_echo()

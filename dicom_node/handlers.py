@@ -20,6 +20,7 @@ from archive.errors import ArchiveUnavailable, StorageFull
 from archive.records import Recorded
 from config.logs import uid_digest
 from dicom_node.access import GuestList
+from dicom_node.commitment import handle_event_report
 from dicom_node.completeness import OpenStudies
 from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import IncomingDataSet, ReceivedFile
@@ -88,6 +89,11 @@ def _judge(reception: Reception, calling_ae: str, called_ae: str, address: str) 
     return rejection
 
 
+def handle_no_agreement(reason: str) -> None:
+    """Note a connection on which no TLS came about; there was no association to reject yet."""
+    _log.warning("TLS refused", reason=reason)
+
+
 def handle_accepted(event: Event) -> None:
     """Note an association that was opened."""
     _log.info("association opened", **_ends(event), peer=event.assoc.requestor.address)
@@ -120,6 +126,12 @@ def handle_store(event: Event, reception: Reception) -> Dataset:
     finally:
         if isinstance(data_set, IncomingDataSet):
             data_set.close()
+
+
+def handle_report(event: Event, reception: Reception) -> tuple[int, None]:
+    """Answer N-EVENT-REPORT of a destination that opened an association to us."""
+    reception.traffic.begin(id(event.assoc))
+    return handle_event_report(event, reception.archive)
 
 
 def handle_sent(event: Event, reception: Reception) -> None:

@@ -16,7 +16,7 @@ def link_to(destination: Destination, settings: Settings) -> Link:
     match destination:
         case DimseDestination():
             return StoreLink(
-                Peer(ae_title=destination.ae_title, host=destination.host, port=destination.port),
+                peer_of(destination),
                 calling_ae_title=settings.node.ae_title,
                 timeout_seconds=timeout_seconds,
             )
@@ -40,12 +40,17 @@ def try_destination(destination: Destination, settings: Settings) -> float:
     """
     match destination:
         case DimseDestination():
-            return echo_peer(
-                destination.host,
-                destination.port,
-                called_ae_title=destination.ae_title,
-                calling_ae_title=settings.node.ae_title,
-            )
+            return echo_peer(peer_of(destination), calling_ae_title=settings.node.ae_title)
         case StowDestination():
             return StowLink(destination, timeout_seconds=settings.delivery.timeout_seconds).probe()
     assert_never(destination)
+
+
+def peer_of(destination: DimseDestination) -> Peer:
+    """Return whom we call."""
+    return Peer(
+        ae_title=destination.ae_title,
+        host=destination.host,
+        port=destination.port,
+        tls=destination.tls,
+    )

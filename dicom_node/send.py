@@ -10,6 +10,7 @@ from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
+from config.destinations import ClientTlsSettings
 from dicom_node.errors import PeerUnavailable
 from dicom_node.sender import MOST_CONTEXTS, Peer, application_entity, associate
 from dicom_node.statuses import DeliveryVerdict, StoreStatus, delivery_verdict, words_for
@@ -48,6 +49,7 @@ def send_files(
     called_ae_title: str,
     calling_ae_title: str,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    tls: ClientTlsSettings | None = None,
 ) -> Iterator[FileAnswer]:
     """Send files, and all files in folders, bytes unchanged; yield one answer per file.
 
@@ -66,7 +68,7 @@ def send_files(
             yield found
         else:
             sendable.append(found)
-    peer = Peer(ae_title=called_ae_title, host=host, port=port)
+    peer = Peer(ae_title=called_ae_title, host=host, port=port, tls=tls)
     ae = application_entity(calling_ae_title, timeout_seconds=timeout_seconds)
     for files, forms in _associations(sendable):
         contexts = [build_context(sop_class, syntax) for sop_class, syntax in forms]

@@ -1,9 +1,11 @@
 """C-STORE SCU: one association with one destination, opened when needed and kept for the next."""
 
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
@@ -17,6 +19,7 @@ from pydicom.uid import (
     GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
+    RLELossless,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -25,9 +28,11 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
+from config.destinations import ClientTlsSettings
 from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.tls import Caller, client_context
 from dicom_node.transport import tune_association
 
 OFFERED_SOP_CLASSES = (
@@ -59,6 +64,7 @@ class Peer:
     ae_title: str
     host: str
     port: int
+    tls: ClientTlsSettings | None = None
 
 
 class StoreLink:
@@ -153,8 +159,8 @@ class StoreLink:
         self._used_at = self._clock()
         if "Status" not in answer:
             raise PeerUnavailable("no answer to C-STORE")
-        remark = "" if form.SOPClassUID == own else f"sent as SOP class {form.SOPClassUID}"
-        return answer_of(int(answer.Status), remark=remark)
+        sent_as = None if form.SOPClassUID == own else str(form.SOPClassUID)
+        return answer_of(int(answer.Status), sent_as=sent_as)
 
     def _open(self, ds: FileDataset) -> Association:
         wanted = (UID(ds.SOPClassUID), ds.file_meta.TransferSyntaxUID)
@@ -202,6 +208,7 @@ def associate(
     peer: Peer,
     contexts: Sequence[PresentationContext],
     timeout_seconds: float,
+    handlers: Sequence[evt.EventHandlerType] = (),
 ) -> Association:
     """Open an association.
 
@@ -209,10 +216,13 @@ def associate(
     ------
     PeerUnavailable
         Nobody answers, or the answer is no; the message says which and why.
+    TlsUnusable
+        A certificate or key that the peer's settings name cannot be used.
     TitleInvalid
         PS3.5 6.2 does not permit the called title.
     """
     connected: list[bool] = []
+    caller = None if peer.tls is None else Caller(client_context(peer.tls))
 
     def tune(event: Event) -> None:
         connected.append(True)
@@ -225,7 +235,8 @@ def associate(
             contexts=list(contexts),
             ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
-            evt_handlers=[(evt.EVT_CONN_OPEN, tune)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, tune), *handlers],
+            tls_args=None if caller is None else (cast(ssl.SSLContext, caller), peer.host),
         )
     except ValueError:
         raise TitleInvalid(f"called AE title {peer.ae_title!r} is not valid") from None
@@ -233,7 +244,11 @@ def associate(
         raise PeerUnavailable(f"the host is not known: {error.strerror}") from None
     if association.is_established:
         return association
-    raise PeerUnavailable(_why_not(association) if connected else "nobody answers at the port")
+    if connected:
+        raise PeerUnavailable(_why_not(association))
+    if caller is not None and caller.problem:
+        raise PeerUnavailable(f"no agreement on TLS: {caller.problem}")
+    raise PeerUnavailable("nobody answers at the port")
 
 
 def _why_not(association: Association) -> str:
@@ -266,21 +281,32 @@ def _offer(wanted: tuple[UID, UID]) -> list[PresentationContext]:
 
 
 def _acceptable_form(ds: FileDataset, association: Association) -> Dataset:
-    """Return `ds` under the newest SOP class that the peer accepted.
+    """Return `ds` under the newest SOP class that the peer accepted, decompressed if it must be.
 
     Raises
     ------
     ContextRefused
         It accepted none.
     """
-    accepted = {context.abstract_syntax for context in association.accepted_contexts}
+    accepted: dict[UID, set[UID]] = {}
+    for context in association.accepted_contexts:
+        syntaxes = accepted.setdefault(UID(context.abstract_syntax or ""), set())
+        syntaxes.update(UID(syntax) for syntax in context.transfer_syntax)
     own = UID(ds.SOPClassUID)
     for sop_class in (own, *FALLBACKS.get(own, ())):
         if sop_class in accepted:
             ds.SOPClassUID = sop_class
             ds.file_meta.MediaStorageSOPClassUID = sop_class
+            if ds.file_meta.TransferSyntaxUID not in accepted[sop_class]:
+                _decompress(ds)
             return ds
     raise ContextRefused(f"the peer does not take {own.name}")
+
+
+def _decompress(ds: FileDataset) -> None:
+    """Make pixel data native; the object stays the same, for RLE (PS3.5 annex G) loses nothing."""
+    if ds.file_meta.TransferSyntaxUID == RLELossless:
+        ds.decompress(generate_instance_uid=False)
 
 
 def _parsed(content: bytes) -> FileDataset:

@@ -7,6 +7,7 @@ update of pynetdicom moves one of them.
 """
 
 import queue
+import threading
 import warnings
 from collections.abc import Callable
 from socketserver import BaseServer
@@ -24,6 +25,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.incoming import Heading, IncomingDataSet
 from dicom_node.intake import Command
+from dicom_node.tls import ServerTls, reason_of
 from dicom_node.transport import (
     PATIENCE_SECONDS,
     Doorbell,
@@ -33,6 +35,11 @@ from dicom_node.transport import (
 )
 
 _log = structlog.get_logger()
+
+# PS3.7 E.1-1, Command Field (0000,0100).
+N_EVENT_REPORT_RQ = 0x0100
+# A peer that is there shakes hands in a few round trips.
+_LONGEST_HANDSHAKE_SECONDS = 10.0
 
 OpenDataSet = Callable[[Callable[[], Heading]], IncomingDataSet]
 
@@ -133,6 +140,7 @@ class StreamingProvider(DIMSEServiceProvider):
                 sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
             ),
             transfer_syntax=syntaxes[0],
+            is_notification=command.get("CommandField") == N_EVENT_REPORT_RQ,
         )
 
 
@@ -191,6 +199,10 @@ class Server(ThreadedAssociationServer):
         How long a peer may stay silent within a PDU.
     most_connections
         Connections beyond this many are closed before anything is read from them.
+    tls
+        None where the port speaks plain.
+    on_no_agreement
+        Called with the reason where a peer and we did not agree on TLS.
     """
 
     daemon_threads = True
@@ -202,11 +214,17 @@ class Server(ThreadedAssociationServer):
         open_data_set: OpenDataSet,
         timeout_seconds: float,
         most_connections: int,
+        tls: ServerTls | None,
+        on_no_agreement: Callable[[str], None],
         **keywords: Any,
     ) -> None:
         self.open_data_set = open_data_set
         self.timeout_seconds = timeout_seconds
         self._most_connections = most_connections
+        self._tls = tls
+        self._on_no_agreement = on_no_agreement
+        self._handshakes = 0
+        self._handshakes_lock = threading.Lock()
         keywords["request_handler"] = Acceptor
         super().__init__(*arguments, **keywords)
 
@@ -218,4 +236,25 @@ class Server(ThreadedAssociationServer):
 
     def verify_request(self, _request: object, _client_address: object) -> bool:
         """Whether there is room for another connection, associated or not."""
-        return len(self.active_associations) < self._most_connections
+        return len(self.active_associations) + self._handshakes < self._most_connections
+
+    def finish_request(self, request: Any, client_address: Any) -> None:  # as socketserver has it
+        """Serve a connection, in a thread of its own; behind TLS, agree on it first."""
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self._handshakes_lock:
+            self._handshakes += 1
+        try:
+            # Here and not where connections are accepted: one that stays silent must not keep
+            # the others out.
+            request.settimeout(min(self.timeout_seconds, _LONGEST_HANDSHAKE_SECONDS))
+            protected = self._tls.wrap(request)
+        except OSError as error:
+            self._on_no_agreement(reason_of(error))
+            self.shutdown_request(request)
+            return
+        finally:
+            with self._handshakes_lock:
+                self._handshakes -= 1
+        super().finish_request(protected, client_address)

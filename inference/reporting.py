@@ -7,8 +7,10 @@ from datetime import datetime
 
 import numpy as np
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from archive.errors import FileDamaged, FileMissing
 from archive.files import FileStore, sha256_of
 from archive.records import (
     Finding,
@@ -18,8 +20,8 @@ from archive.records import (
     Refusal,
     Report,
     ReportKind,
-    Result,
     SopInstanceUid,
+    StudyDetail,
     StudyState,
 )
 from archive.review_records import HeatMap
@@ -28,7 +30,7 @@ from inference.explanation import LEAST_HEAT_FRACTION, draw
 from inference.opening import OpenedImage, OpenedStudy
 from inference.report.author import Author
 from inference.report.document import Placement, encode
-from inference.report.evidence import ObjectReference, reference_to
+from inference.report.evidence import ObjectReference, predecessor_in, reference_to
 from inference.report.heat_map import heat_map_image
 from inference.report.not_analysed import not_analysed
 from inference.report.refused import RefusedImage
@@ -71,7 +73,7 @@ class ReportingRoom:
 def outcome_of(
     study: OpenedStudy,
     found: Sequence[FoundImage],
-    previous: Result | None,
+    earlier: StudyDetail,
     room: ReportingRoom,
     *,
     made_at: datetime,
@@ -84,27 +86,32 @@ def outcome_of(
     ----------
     found
         One for each of the study's images, in their order; empty when none may be scored.
-    previous
-        The result that stands for the study until now.
+    earlier
+        What is recorded of the study until now.
     """
-    placement = _placement(study, previous, made_at)
+    placement = _placement(study, made_at)
     if not found:
-        return _without_findings(study, previous, placement, room)
+        return _without_findings(study, earlier, placement, room)
     drawn = [_draw(one, number, room, made_at) for number, one in enumerate(found, start=1)]
     heat_maps = [one for one in drawn if one is not None]
     images = [_reported(one, heat_map) for one, heat_map in zip(found, drawn, strict=True)]
     placement = replace(placement, made=tuple(reference_to(one) for one in heat_maps))
-    ds = ai_result(images, study.refused, placement, room.author)
+
+    def build(predecessor: ObjectReference | None) -> Dataset:
+        following = replace(placement, predecessor=predecessor)
+        return ai_result(images, study.refused, following, room.author)
+
+    ds = _following(build, earlier, room.files)
     return Outcome(
         state=StudyState.REPORTED,
         model=room.author.model,
         findings=tuple(one.finding for one in found),
         image_refusals=_image_refusals(study.refused),
         reports=(
-            _write(ds, ReportKind.AI_RESULT, previous, room.files),
-            *(_write(one, ReportKind.HEAT_MAP, previous, room.files) for one in heat_maps),
+            _write(ds, ReportKind.AI_RESULT, earlier, room.files),
+            *(_write(one, ReportKind.HEAT_MAP, earlier, room.files) for one in heat_maps),
             *(
-                _write(one, kind, previous, room.files)
+                _write(one, kind, earlier, room.files)
                 for kind, one in _regions(found, room, made_at)
             ),
         ),
@@ -174,40 +181,70 @@ def _reported(found: FoundImage, heat_map: Dataset | None) -> ReportedImage:
 
 
 def _without_findings(
-    study: OpenedStudy, previous: Result | None, placement: Placement, room: ReportingRoom
+    study: OpenedStudy, earlier: StudyDetail, placement: Placement, room: ReportingRoom
 ) -> Outcome:
     refusal = foremost([one.refusal for one in study.refused])
     first = next(one for one in study.refused if one.refusal is refusal)
     has_failed = refusal is Refusal.PROCESSING_FAILED
     state = StudyState.FAILED if has_failed else StudyState.NOT_ANALYSED
-    ds = not_analysed(study.refused, first, placement, room.author, state=state)
+
+    def build(predecessor: ObjectReference | None) -> Dataset:
+        following = replace(placement, predecessor=predecessor)
+        return not_analysed(study.refused, first, following, room.author, state=state)
+
+    ds = _following(build, earlier, room.files)
     return Outcome(
         state=state,
         model=room.author.model,
         refusal=refusal,
         reason=refusal_in_words(refusal, first.detail),
         image_refusals=_image_refusals(study.refused),
-        reports=(_write(ds, ReportKind.AI_RESULT, previous, room.files),),
+        reports=(_write(ds, ReportKind.AI_RESULT, earlier, room.files),),
     )
 
 
-def _placement(study: OpenedStudy, previous: Result | None, made_at: datetime) -> Placement:
+def _placement(study: OpenedStudy, made_at: datetime) -> Placement:
     sources = [image.source for image in study.images] + [one.source for one in study.refused]
     return Placement(
         source=sources[0],
         received=tuple(reference_to(source) for source in sources),
-        predecessor=_document_of(previous),
         made_at=made_at,
     )
 
 
-def _document_of(previous: Result | None) -> ObjectReference | None:
-    """Find the document of the result that is being replaced."""
-    reports = previous.outcome.reports if previous is not None else ()
-    for report in reports:
-        if report.kind is ReportKind.AI_RESULT:
-            return ObjectReference(key=report.key, sop_class_uid=report.sop_class_uid)
+def _following(
+    build: Callable[[ObjectReference | None], Dataset], earlier: StudyDetail, files: FileStore
+) -> Dataset:
+    """Build the document that follows the one that stands, or that one again if nothing changed.
+
+    What a document follows is part of its identity: after a way back to an older model the PACS
+    gets a further document, not the older one under its old UID.
+    """
+    standing = _standing_document(earlier)
+    if standing is None:
+        return build(None)
+    repeated = build(_predecessor_of(standing, files))
+    if repeated.SOPInstanceUID == standing.key.sop_instance_uid:
+        return repeated
+    return build(ObjectReference(key=standing.key, sop_class_uid=standing.sop_class_uid))
+
+
+def _standing_document(earlier: StudyDetail) -> Report | None:
+    """Find the newest document on the study that a model made."""
+    for result in earlier.results:
+        for report in result.outcome.reports:
+            if report.kind is ReportKind.AI_RESULT:
+                return report
     return None
+
+
+def _predecessor_of(report: Report, files: FileStore) -> ObjectReference | None:
+    """Read what a document of ours follows; None where it cannot be read any more."""
+    try:
+        content = files.read(report.file_key, sha256=report.file_sha256)
+    except (FileDamaged, FileMissing):
+        return None
+    return predecessor_in(dcmread(io.BytesIO(content)))
 
 
 def _image_refusals(refused: Sequence[RefusedImage]) -> tuple[ImageRefusal, ...]:
@@ -221,9 +258,9 @@ def _image_refusals(refused: Sequence[RefusedImage]) -> tuple[ImageRefusal, ...]
     )
 
 
-def _write(ds: Dataset, kind: ReportKind, previous: Result | None, files: FileStore) -> Report:
-    """Make a document durable; one that is already recorded stays as it was first written."""
-    for report in previous.outcome.reports if previous is not None else ():
+def _write(ds: Dataset, kind: ReportKind, earlier: StudyDetail, files: FileStore) -> Report:
+    """Make an object durable; one that is already recorded stays as it was first written."""
+    for report in earlier.reports:
         if report.key.sop_instance_uid == ds.SOPInstanceUID:
             return report
     content = encode(ds)

@@ -9,7 +9,13 @@ from archive.database import Archive
 from archive.files import sha256_of
 from archive.records import Presence, Report, ReportKind, StudyDetail
 from archive.review_records import ClaimedReview, Review, ReviewReason, Verdict
-from inference.report.decisions import Decision, DecisionInvalid, ReviewDecision, Reviewer
+from inference.report.decisions import (
+    Decision,
+    DecisionInvalid,
+    ReviewDecision,
+    Reviewer,
+    Withdrawal,
+)
 from inference.report.document import encode
 from inference.report.evidence import ObjectReference, reference_to
 from inference.report.rejection_note import rejection_note
@@ -21,8 +27,10 @@ _DECISIONS = {
     Verdict.CORRECT: ReviewDecision.CORRECTED,
     Verdict.UNREADABLE: ReviewDecision.UNREADABLE,
 }
-# The only reasons for which a PACS is told to withdraw a result; others are medical opinions.
-WITHDRAWING = frozenset({ReviewReason.WRONG_PATIENT_OR_STUDY})
+WITHDRAWING = {
+    ReviewReason.WRONG_PATIENT_OR_STUDY: Withdrawal.WRONG_PATIENT,
+    ReviewReason.FAULTY_RUN: Withdrawal.FAULTY_RUN,
+}
 MADE_BY_MODEL = frozenset(ReportKind) - {ReportKind.REVIEW, ReportKind.REJECTION_NOTE}
 # Verifying Organization is type 1 (PS3.3 C.17.2).
 UNKNOWN_ORGANIZATION = "Not stated"
@@ -50,12 +58,13 @@ def report_review(claim: ClaimedReview, archive: Archive) -> Report:
 
 
 def withdraw(claim: ClaimedReview, archive: Archive) -> tuple[Report, ...]:
-    """Write the note that withdraws a result of the wrong patient or study; safe to repeat.
+    """Write the note that withdraws a result that should never have been; safe to repeat.
 
-    Nothing where the review does not reject for that reason: disagreement is no withdrawal.
+    Nothing where the review does not reject for such a reason: disagreement is no withdrawal.
     """
     recorded = claim.review
-    if recorded.verdict is not Verdict.REJECT or recorded.reason not in WITHDRAWING:
+    reason = WITHDRAWING.get(recorded.reason)
+    if recorded.verdict is not Verdict.REJECT or reason is None:
         return ()
     detail = archive.repository.study(recorded.study_uid)
     (result,) = [one for one in detail.results if one.result_id == recorded.result_id]
@@ -67,6 +76,7 @@ def withdraw(claim: ClaimedReview, archive: Archive) -> tuple[Report, ...]:
     ]
     ds = rejection_note(
         [dcmread(io.BytesIO(content)) for content in contents],
+        reason,
         review_id=str(recorded.review_id),
         made_at=recorded.made_at,
     )
@@ -89,6 +99,8 @@ def _write(ds: Dataset, kind: ReportKind, archive: Archive) -> Report:
 def decision_of(recorded: Review, by_machine: Presence | None) -> Decision:
     """Put a recorded review into the words of the report."""
     decision = _DECISIONS[recorded.verdict]
+    if recorded.verdict is Verdict.REJECT and recorded.reason in WITHDRAWING:
+        decision = ReviewDecision.WITHDRAWN
     is_correction = decision is ReviewDecision.CORRECTED
     if is_correction and recorded.presence is by_machine is not None:
         # The person stated what the machine had said too: that is agreement.

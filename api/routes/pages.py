@@ -54,6 +54,7 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
             "ahead": fetched_ahead(context),

@@ -73,9 +73,19 @@ class DeliveringRows(Transactions):
             )
 
     def mark_delivered(
-        self, claim: ClaimedDelivery, *, dicom_status: int | None, reason: str = ""
+        self,
+        claim: ClaimedDelivery,
+        *,
+        dicom_status: int | None,
+        reason: str = "",
+        sent_as: str | None = None,
     ) -> None:
         """Record that the destination answered success, or a warning that means stored.
+
+        Parameters
+        ----------
+        sent_as
+            The SOP class under which it took the object, where that is not the object's own.
 
         Raises
         ------
@@ -92,6 +102,7 @@ class DeliveringRows(Transactions):
                 dicom_status=dicom_status,
                 reason=reason,
                 delivered_at=now,
+                sent_as=sent_as,
             )
 
     def retry_delivery(

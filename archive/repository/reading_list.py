@@ -328,7 +328,8 @@ def _item_of(row: AnyRow, readers: Iterable[str], now: datetime) -> WorklistItem
 
 
 def _prior_of(row: AnyRow) -> Prior:
-    presence = row.reviewed_presence or row.ai_presence
+    is_own_reading = row.verdict not in (None, Verdict.ACCEPT)
+    presence = row.reviewed_presence if is_own_reading else row.ai_presence
     return Prior(
         study=study_of(row),
         presence=Presence(presence) if presence else None,

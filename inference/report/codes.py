@@ -143,7 +143,8 @@ CONCLUSION = _dcm("121077", "Conclusion")
 AGREEMENT = _dcm("122775", "Agreement with prior findings")
 DISAGREEMENT = _dcm("122776", "Disagreement with prior findings")
 
-# Rejection note: CID 7010, the title that IHE RAD IOCM uses.
+# Rejection note: CID 7010, the titles that IHE RAD IOCM uses.
+REJECTED_FOR_QUALITY = _dcm("113001", "Rejected for Quality Reasons")
 REJECTED_FOR_PATIENT_SAFETY = _dcm("113037", "Rejected for Patient Safety Reasons")
 
 # Segmentation and presentation state: CID 217 for the kind of map.

@@ -14,6 +14,17 @@ class ReviewDecision(StrEnum):
     CORRECTED = "CORRECTED"
     UNREADABLE = "UNREADABLE"
     """The images cannot be judged by the person either."""
+    WITHDRAWN = "WITHDRAWN"
+    """The result is of another patient, or of a faulty run; the person judged no images."""
+
+
+class Withdrawal(StrEnum):
+    """Why objects of ours should never have been; a medical opinion is no such reason."""
+
+    WRONG_PATIENT = "WRONG_PATIENT"
+    """Or the wrong study: shown where they are, they endanger somebody."""
+    FAULTY_RUN = "FAULTY_RUN"
+    """The analysis went wrong: what they show has no meaning."""
 
 
 class DecisionInvalid(ValueError):
@@ -70,6 +81,8 @@ def presence_decided(decision: Decision, by_machine: Presence | None) -> Presenc
         return Presence.UNDETERMINED
     if by_machine is None:
         raise DecisionInvalid("there is no result to decide on")
+    if decision.decision is ReviewDecision.WITHDRAWN:
+        return Presence.UNDETERMINED
     if decision.decision is ReviewDecision.ACCEPTED:
         return by_machine
     if by_machine not in _OPPOSITE:

@@ -62,15 +62,16 @@ def document(
     Parameters
     ----------
     kind, variant
-        With the received objects and the model they make the SOP Instance UID: a repeat makes the
-        same one.
+        With the received objects, the model and the document that is followed they make the SOP
+        Instance UID: a repeat makes the same one.
     """
     ds = patient_and_study(placement.source)
     received = [reference.key.sop_instance_uid for reference in placement.received]
+    made_from = [str(ds.StudyInstanceUID), *received, *variant, "|".join(author.form)]
+    if placement.predecessor is not None:
+        made_from.append(f"follows {placement.predecessor.key.sop_instance_uid}")
     ds.SOPClassUID = Comprehensive3DSRStorage
-    ds.SOPInstanceUID = of_model(
-        kind, author.model, [str(ds.StudyInstanceUID), *received, *variant, "|".join(author.form)]
-    )
+    ds.SOPInstanceUID = of_model(kind, author.model, made_from)
     ds.SpecificCharacterSet = CHARACTER_SET
     ds.SeriesInstanceUID = of_model(
         Kind.SERIES_OF_REPORTS, author.model, [str(ds.StudyInstanceUID)]

@@ -17,6 +17,7 @@ from archive.records import (
     SeriesUid,
     SopInstanceUid,
     StudyAttributes,
+    StudyUid,
 )
 from inference import header
 
@@ -49,6 +50,20 @@ def reference_to(ds: Dataset) -> ObjectReference:
         ),
         sop_class_uid=str(ds.SOPClassUID),
     )
+
+
+def predecessor_in(document: Dataset) -> ObjectReference | None:
+    """Read which document one of ours follows (PS3.3 C.17.2)."""
+    for study in document.get("PredecessorDocumentsSequence") or ():
+        (series,) = study.ReferencedSeriesSequence
+        (item,) = series.ReferencedSOPSequence
+        key = InstanceKey(
+            study_uid=StudyUid(str(study.StudyInstanceUID)),
+            series_uid=SeriesUid(str(series.SeriesInstanceUID)),
+            sop_instance_uid=SopInstanceUid(str(item.ReferencedSOPInstanceUID)),
+        )
+        return ObjectReference(key=key, sop_class_uid=str(item.ReferencedSOPClassUID))
+    return None
 
 
 def bare_header(reference: ObjectReference, attributes: StudyAttributes) -> Dataset:

@@ -24,10 +24,6 @@ from inference.report.uids import Kind, of_model
 
 SERIES_NUMBER = 9902
 BITS_PER_SAMPLE = 8
-DERIVATION = (
-    "Class activation map of the classifier over the source image, yellow to red,"
-    " at most 45 % opaque; an explanation, not a segmentation."
-)
 
 
 def heat_map_image(
@@ -62,7 +58,7 @@ def heat_map_image(
     ds.BodyPartExamined = "CHEST"
     ds.PatientOrientation = _orientation(source)
     ds.BurnedInAnnotation = "YES"
-    ds.DerivationDescription = DERIVATION
+    ds.DerivationDescription = words.HEAT_MAP_DERIVATION[author.language]
     item = sop_reference(reference)
     item.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE]
     ds.SourceImageSequence = [item]

@@ -4,10 +4,12 @@ from functools import lru_cache
 
 from highdicom.sr import RelationshipTypeValues as Relation
 from highdicom.sr.value_types import ContainerContentItem, ContentItem
+from pydicom.dataset import Dataset
 
 from inference.report import codes
 from inference.report.author import MANUFACTURER, Author
 from inference.report.content import Prepared, code, container, prepare, text, uid
+from inference.report.words import Language
 
 # Models and languages of one process.
 PREPARED_AUTHORS = 8
@@ -63,6 +65,11 @@ def algorithm(author: Author) -> Prepared:
             code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, relation=_MODIFIER),
         ]
     )
+
+
+def language_of(report: Dataset) -> Language:
+    """Read in which language a report of ours speaks (TID 1204, its first item)."""
+    return Language(str(report.ContentSequence[0].ConceptCodeSequence[0].CodeValue))
 
 
 def evaluations(*content: ContentItem | Prepared) -> ContainerContentItem:

@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from inference import header
-from inference.report import codes
+from inference.report import codes, words
 from inference.report.author import MANUFACTURER, Author
 from inference.report.document import add_equipment, add_times
 from inference.report.evidence import CHARACTER_SET, patient_and_study, reference_to
@@ -29,7 +29,6 @@ from inference.report.uids import Kind, of_model
 
 SEGMENTATION_SERIES_NUMBER = 9904
 OUTLINE_SERIES_NUMBER = 9905
-DESCRIPTION = "AI class activation, not a segmentation"
 LABEL = "AI_ACTIVATION"
 # Half of the hottest: the contour that readers take for "where".
 OUTLINE_LEVEL = 0.5
@@ -54,9 +53,10 @@ def segmentation(
         Position of the image in the report, from 1.
     """
     image = _image_header(source)
+    said = words.REGION_DESCRIPTION[author.language]
     description = SegmentDescription(
         segment_number=1,
-        segment_label=DESCRIPTION,
+        segment_label=said,
         segmented_property_category=codes.SPATIAL_CONCEPT,
         segmented_property_type=codes.CLASS_ACTIVATION,
         algorithm_type="AUTOMATIC",
@@ -73,7 +73,7 @@ def segmentation(
         fractional_type="PROBABILITY",
         segment_descriptions=[description],
         content_label=LABEL,
-        content_description=DESCRIPTION,
+        content_description=said,
         transfer_syntax_uid=RLELossless,
         omit_empty_frames=False,
         **_identity(source, author, Kind.SEGMENTATION, SEGMENTATION_SERIES_NUMBER, number),
@@ -101,6 +101,7 @@ def outline(
         Position of the image in the report, from 1.
     """
     image = _image_header(source)
+    said = words.REGION_DESCRIPTION[author.language]
     graphics = [
         GraphicObject("POLYLINE", points, units="PIXEL")
         for points in _contours(_on_image(activation, image))
@@ -108,8 +109,8 @@ def outline(
     ds = GrayscaleSoftcopyPresentationState(
         referenced_images=[image],
         content_label=LABEL,
-        content_description=DESCRIPTION,
-        graphic_layers=[(layer := GraphicLayer("AI", order=1, description=DESCRIPTION))],
+        content_description=said,
+        graphic_layers=[(layer := GraphicLayer("AI", order=1, description=said))],
         graphic_annotations=[GraphicAnnotation([image], layer, graphic_objects=graphics)],
         concept_name=codes.CLASS_ACTIVATION,
         **_identity(source, author, Kind.OUTLINE, OUTLINE_SERIES_NUMBER, number),
@@ -143,7 +144,7 @@ def _identity(
 
 def _finished(ds: Dataset, source: Dataset, author: Author, made_at: datetime) -> Dataset:
     ds.SpecificCharacterSet = CHARACTER_SET
-    ds.SeriesDescription = DESCRIPTION
+    ds.SeriesDescription = words.REGION_DESCRIPTION[author.language]
     add_equipment(ds, author)
     add_times(ds, source, made_at)
     return ds

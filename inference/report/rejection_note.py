@@ -10,13 +10,20 @@ from datetime import datetime
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.dataset import Dataset
 
-from inference.report import codes
+from inference.report import codes, words
+from inference.report.decisions import Withdrawal
 from inference.report.document import add_times
 from inference.report.evidence import CHARACTER_SET
+from inference.report.observation import language_of
 from inference.report.uids import Kind, derive
 
 SERIES_NUMBER = 9906
-DESCRIPTION = "Withdrawn on the word of a radiologist: wrong patient or study."
+# CID 7010, the titles that IHE RAD IOCM uses. "For quality reasons" leaves it to the site whether a
+# reader may still see the objects; those of another patient nobody may.
+TITLES = {
+    Withdrawal.WRONG_PATIENT: codes.REJECTED_FOR_PATIENT_SAFETY,
+    Withdrawal.FAULTY_RUN: codes.REJECTED_FOR_QUALITY,
+}
 _TAKEN_OVER = (
     "InstitutionName",
     "ManufacturerModelName",
@@ -25,13 +32,17 @@ _TAKEN_OVER = (
 )
 
 
-def rejection_note(withdrawn: Sequence[Dataset], *, review_id: str, made_at: datetime) -> Dataset:
+def rejection_note(
+    withdrawn: Sequence[Dataset], reason: Withdrawal, *, review_id: str, made_at: datetime
+) -> Dataset:
     """Build the note; a repeat makes the same object.
 
     Parameters
     ----------
     withdrawn
         The AI result as it was sent, then what came with it.
+    reason
+        The title; each object is named once, whatever the reason.
     review_id
         Of the decision that withdraws them.
     """
@@ -39,7 +50,9 @@ def rejection_note(withdrawn: Sequence[Dataset], *, review_id: str, made_at: dat
     ds = KeyObjectSelectionDocument(
         evidence=list(withdrawn),
         content=KeyObjectSelection(
-            codes.REJECTED_FOR_PATIENT_SAFETY, list(withdrawn), description=DESCRIPTION
+            TITLES[reason],
+            list(withdrawn),
+            description=words.WITHDRAWN[language_of(ai_result)][reason],
         ),
         series_instance_uid=derive(Kind.SERIES_OF_REJECTION_NOTES, ai_result.SeriesInstanceUID),
         series_number=SERIES_NUMBER,

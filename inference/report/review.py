@@ -34,6 +34,7 @@ from inference.report.evidence import (
     hierarchy,
     patient_and_study,
 )
+from inference.report.observation import language_of
 from inference.report.uids import Kind, derive
 
 SERIES_NUMBER = 9903
@@ -123,7 +124,7 @@ def _identify(ds: Dataset, ai_result: Dataset, decision: Decision) -> None:
     ds.SpecificCharacterSet = CHARACTER_SET
     ds.Modality = "SR"
     ds.SeriesNumber = SERIES_NUMBER
-    ds.SeriesDescription = words.REVIEW_SERIES_DESCRIPTION[_language(ai_result)]
+    ds.SeriesDescription = words.REVIEW_SERIES_DESCRIPTION[language_of(ai_result)]
     ds.InstanceNumber = 1
 
 
@@ -212,7 +213,7 @@ def _group(
 
 
 def _summary(ai_result: Dataset, decision: Decision, presence: Presence) -> str:
-    language = _language(ai_result)
+    language = language_of(ai_result)
     shown = words.PRESENCE[language][presence]
     if presence_in(ai_result) is None:
         return words.REVIEW_WITHOUT_RESULT[language].format(presence=shown)
@@ -242,10 +243,6 @@ def _evaluations(report: Dataset) -> list[Dataset]:
 
 def _is_container(item: Dataset) -> bool:
     return bool(item.ValueType == "CONTAINER")
-
-
-def _language(report: Dataset) -> words.Language:
-    return words.Language(str(report.ContentSequence[0].ConceptCodeSequence[0].CodeValue))
 
 
 def _name(item: Dataset) -> str:

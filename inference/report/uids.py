@@ -16,7 +16,7 @@ from archive.records import ModelIdentity
 _NAMESPACE = uuid.UUID("5b0f3c1e-6d0a-4b53-9a6e-2f8f0f6f7d11")
 _SEPARATOR = "\x1f"  # stands in no UID, name or version
 # Grows whenever the same inputs are written another way: the same UID means the same object.
-LAYOUT_VERSION = "1"
+LAYOUT_VERSION = "2"
 
 
 class Kind(StrEnum):

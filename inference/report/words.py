@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from archive.records import Presence, Refusal
 from inference.bundle import Population
-from inference.report.decisions import ReviewDecision
+from inference.report.decisions import ReviewDecision, Withdrawal
 from inference.statements import Statement
 
 
@@ -74,6 +74,29 @@ HEAT_MAP_SERIES_DESCRIPTION = {
     _EN: "AI heat map (not for diagnosis)",
     _ES: "Mapa de calor de IA (no para diagnóstico)",
 }
+HEAT_MAP_DERIVATION = {
+    _EN: "Class activation map of the classifier over the source image, yellow to red,"
+    " at most 45 % opaque; an explanation, not a segmentation.",
+    _ES: "Mapa de activación de clase del clasificador sobre la imagen de origen, de amarillo a"
+    " rojo, con un 45 % de opacidad como máximo; una explicación, no una segmentación.",
+}
+# Of segmentation and presentation state; at most 64 characters (VR LO).
+REGION_DESCRIPTION = {
+    _EN: "AI class activation, not a segmentation",
+    _ES: "Activación de clase de IA, no una segmentación",
+}
+WITHDRAWN = {
+    _EN: {
+        Withdrawal.WRONG_PATIENT: "Withdrawn at a radiologist's word: wrong patient or study.",
+        Withdrawal.FAULTY_RUN: "Withdrawn at a radiologist's word: the AI analysis was faulty.",
+    },
+    _ES: {
+        Withdrawal.WRONG_PATIENT: "Retirado por indicación de un radiólogo: paciente o estudio"
+        " equivocado.",
+        Withdrawal.FAULTY_RUN: "Retirado por indicación de un radiólogo: el análisis de IA fue"
+        " defectuoso.",
+    },
+}
 
 REVIEW_SERIES_DESCRIPTION = {
     _EN: "Radiologist review of AI result",
@@ -93,12 +116,14 @@ REVIEW_DECISIONS = {
         ReviewDecision.REJECTED: "rejected",
         ReviewDecision.CORRECTED: "corrected",
         ReviewDecision.UNREADABLE: "not judged, because the images cannot be read",
+        ReviewDecision.WITHDRAWN: "withdrawn and must not be used",
     },
     _ES: {
         ReviewDecision.ACCEPTED: "aceptado",
         ReviewDecision.REJECTED: "rechazado",
         ReviewDecision.CORRECTED: "corregido",
         ReviewDecision.UNREADABLE: "no valorado, porque las imágenes no se pueden leer",
+        ReviewDecision.WITHDRAWN: "retirado y no debe utilizarse",
     },
 }
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 from pydicom import dcmread
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from archive.database import Archive
@@ -21,6 +21,8 @@ from archive.records import (
     StudyUid,
 )
 from dicom_node.answers import Consignment
+from inference.report.document import encode
+from inference.report.evidence import reference_to
 from tests.builders.arrivals import an_arrival, an_instance_key, an_outcome
 from tests.builders.dicom_files import file_bytes
 
@@ -88,6 +90,30 @@ def a_study_with_reports(
     outcome = dataclasses.replace(an_outcome(study), reports=made)
     archive.repository.finish_study(claim, outcome, destinations=list(destinations))
     return made
+
+
+def a_study_with_object(
+    archive: Archive, ds: Dataset, *, destinations: Sequence[str] = ("pacs",)
+) -> Report:
+    """A study that was analysed, with one object of ours as the worker writes it."""
+    archive.repository.record_instance(an_arrival(study=1, instance=1))
+    archive.repository.queue_complete_studies(quiet_period_seconds=0, cap_seconds=0)
+    (claim,) = archive.repository.claim_studies(
+        "worker", limit=1, lease_seconds=60, maximum_attempts=3
+    )
+    content = encode(ds)
+    key = dataclasses.replace(reference_to(ds).key, study_uid=claim.study_uid)
+    report = Report(
+        key=key,
+        sop_class_uid=str(ds.SOPClassUID),
+        kind=ReportKind.SEGMENTATION,
+        file_key=archive.files.write_report(key, content),
+        file_sha256=sha256_of(content),
+        byte_count=len(content),
+    )
+    outcome = dataclasses.replace(an_outcome(1), reports=(report,))
+    archive.repository.finish_study(claim, outcome, destinations=list(destinations))
+    return report
 
 
 def _report(archive: Archive, key: InstanceKey, sop_class_uid: str) -> Report:

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import highdicom
@@ -11,10 +12,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from archive.records import Presence, Refusal, StudyState
-from inference.report.decisions import ReviewDecision
+from inference.report.decisions import ReviewDecision, Withdrawal
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.regions import outline, segmentation
+from inference.report.rejection_note import rejection_note
 from inference.report.words import Language
 from inference.statements import Statement
 from tests.builders.dirty_headers import DIRT
@@ -30,7 +32,7 @@ from tests.builders.reports import (
 )
 from tests.builders.studies import as_dataset
 from tests.unit.inference.report.tree import named
-from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, one_of_every_shape, pixelmed
+from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, enough_to_cover, pixelmed
 
 STATEMENTS = tuple(Statement)
 BROKEN = "with a wrong relation"
@@ -51,6 +53,8 @@ def _reports() -> dict[str, Dataset]:
             ai_result,
             a_decision(ReviewDecision.CORRECTED, Presence.UNDETERMINED, comment="Rotated."),
         )
+        withdrawn = a_decision(ReviewDecision.WITHDRAWN, comment="WRONG_PATIENT_OR_STUDY.")
+        made[f"{kind} withdrawn"] = a_review(ai_result, withdrawn)
         made[f"{kind} superseding"] = an_ai_result(
             radiograph(kind), Presence.PRESENT, predecessor=first
         )
@@ -75,14 +79,26 @@ def _reports() -> dict[str, Dataset]:
     return made
 
 
+def _notes() -> dict[str, Dataset]:
+    made = {}
+    for kind in ("CR", "DX", "SC"):
+        source = radiograph(kind)
+        drawn = a_heat_map(source)
+        sent = [an_ai_result(source, heat_map=drawn), drawn]
+        for why in Withdrawal:
+            made[f"{kind} {why}"] = rejection_note(sent, why, review_id="1", made_at=MADE_AT)
+    return made
+
+
 REPORTS = _reports()
+NOTES = _notes()
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
     paths = {}
-    for number, (name, report) in enumerate(REPORTS.items()):
+    for number, (name, report) in enumerate((REPORTS | NOTES).items()):
         paths[name] = folder / f"{number}.dcm"
         paths[name].write_bytes(encode(report))
     paths[BROKEN] = folder / "broken.dcm"
@@ -98,16 +114,26 @@ def _with_a_wrong_relation() -> Dataset:
     return report
 
 
-OF_EVERY_SHAPE = one_of_every_shape(REPORTS)
+EVERY_PLACE = [*enough_to_cover(REPORTS), *enough_to_cover(NOTES)]
 
 
-@pytest.fixture(scope="module")
-def pixelmed_complaints(files: dict[str, Path]) -> dict[Path, list[str]]:
-    return pixelmed([*(files[name] for name in OF_EVERY_SHAPE), files[BROKEN]])
+@pytest.fixture(scope="module", autouse=True)
+def pixelmed_at_work(files: dict[str, Path]) -> Iterator[Future[dict[Path, list[str]]]]:
+    """PixelMed takes the longest, so it begins first and is asked last."""
+    with ThreadPoolExecutor() as beside:
+        paths = [*(files[name] for name in EVERY_PLACE), files[BROKEN]]
+        yield beside.submit(pixelmed, paths)
+
+
+@pytest.fixture
+def pixelmed_complaints(
+    pixelmed_at_work: Future[dict[Path, list[str]]],
+) -> dict[Path, list[str]]:
+    return pixelmed_at_work.result()
 
 
 @pytest.mark.peer("dicom3tools")
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", REPORTS | NOTES)
 def test_dicom3tools_has_nothing_to_complain_of(files: dict[str, Path], name: str) -> None:
     # What the received object lacks cannot be invented; a DICOMDIR would want it.
     complaints = [one for one in dciodvfy(files[name]) if "to build DICOMDIR" not in one]
@@ -135,14 +161,14 @@ def test_dicom3tools_has_nothing_to_complain_of_a_region(
 
 
 @pytest.mark.peer("dcmtk")
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", REPORTS | NOTES)
 def test_dcmtk_has_nothing_to_complain_of(files: dict[str, Path], name: str) -> None:
     assert dsrdump(files[name]) == []
 
 
 @pytest.mark.peer("pixelmed")
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", OF_EVERY_SHAPE)
+@pytest.mark.parametrize("name", EVERY_PLACE)
 def test_pixelmed_has_nothing_to_complain_of(
     files: dict[str, Path], pixelmed_complaints: dict[Path, list[str]], name: str
 ) -> None:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from archive.records import Presence, Refusal, StudyState
 from dicom_node.sender import Peer, StoreLink
-from inference.report.decisions import ReviewDecision
+from inference.report.decisions import ReviewDecision, Withdrawal
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.regions import outline, segmentation
@@ -60,7 +60,9 @@ def _reviews(source: Dataset) -> dict[str, Dataset]:
         "accepted": a_review(ai_result, a_decision(review_id="1")),
         "rejected": a_review(ai_result, a_decision(ReviewDecision.REJECTED, review_id="2")),
         "corrected": a_review(ai_result, corrected),
-        "rejection note": rejection_note([ai_result], review_id="2", made_at=MADE_AT),
+        "rejection note": rejection_note(
+            [ai_result], Withdrawal.FAULTY_RUN, review_id="2", made_at=MADE_AT
+        ),
     }
 
 

@@ -25,7 +25,14 @@ def analysed(archive: Archive, *, probability: float = 0.9, view: str = "AP") ->
     return study_uid
 
 
-def decided(archive: Archive, study_uid: StudyUid, verdict: Verdict, **changes: object) -> int:
+def decided(
+    archive: Archive,
+    study_uid: StudyUid,
+    verdict: Verdict,
+    *,
+    login: str = "ito",
+    **changes: object,
+) -> int:
     """Record a decision that can no longer be undone; returns its identifier."""
     new = NewReview(
         study_uid=study_uid,
@@ -34,7 +41,7 @@ def decided(archive: Archive, study_uid: StudyUid, verdict: Verdict, **changes: 
         presence=None,
         reason=ReviewReason.NONE,
         comment="",
-        user_id=a_radiologist(archive).user_id,
+        user_id=a_radiologist(archive, login).user_id,
         image_visible_milliseconds=1200,
         blind_presence=None,
         held_seconds=0,

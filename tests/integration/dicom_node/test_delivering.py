@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.uid import ComprehensiveSRStorage, EnhancedSRStorage, ExplicitVRLittleEndian
@@ -18,7 +19,10 @@ from archive.records import Delivery, DeliveryState
 from config.destinations import Destination, DimseDestination
 from config.settings import Settings, load_settings
 from dicom_node import delivery
-from tests.builders.reports_to_send import a_study_with_reports
+from inference.report.regions import segmentation
+from tests.builders.radiographs import radiograph
+from tests.builders.reports import MADE_AT, an_author
+from tests.builders.reports_to_send import a_study_with_object, a_study_with_reports
 from tests.orthanc import Orthanc
 from tests.processes import free_port, is_listening, running, wait_until
 
@@ -39,10 +43,12 @@ def sender_settings(*destinations: Destination) -> Settings:
 
 
 @contextlib.contextmanager
-def running_sender(archive: Archive, *destinations: Destination) -> Iterator[None]:
+def running_sender(
+    archive: Archive, *destinations: Destination, settings: Settings | None = None
+) -> Iterator[None]:
     """A sender for the time of a block; fails when it does not stop."""
     stop, ready = threading.Event(), threading.Event()
-    settings = sender_settings(*destinations)
+    settings = settings or sender_settings(*destinations)
     thread = threading.Thread(
         target=delivery.run, args=(settings, archive, stop, ready.set), daemon=True
     )
@@ -315,3 +321,26 @@ def test_two_senders_on_one_archive_send_each_report_once(archive: Archive) -> N
         wait_for(archive, DeliveryState.DELIVERED, 20)
     uids = [event.request.AffectedSOPInstanceUID for event in got]  # type: ignore[union-attr]
     assert len(uids) == len(set(uids)) == 20
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.parametrize("option", ["+xe", "+xi"], ids=["explicit", "implicit"])
+def test_a_pacs_without_rle_gets_the_same_segmentation_uncompressed(
+    archive: Archive, tmp_path: Path, option: str
+) -> None:
+    source, heat = radiograph(), np.eye(7, dtype=np.float32)
+    ds = segmentation(source, heat, an_author(), made_at=MADE_AT)
+    report = a_study_with_object(archive, ds)
+    kept = dcmread(archive.files.path_of(report.file_key))
+    port = free_port()
+    with (
+        storescp(tmp_path / "pacs", port, option) as folder,
+        running_sender(archive, destination(port)),
+    ):
+        wait_for(archive, DeliveryState.DELIVERED)
+        (received,) = map(dcmread, folder.iterdir())
+    assert not received.file_meta.TransferSyntaxUID.is_compressed
+    assert received.SOPInstanceUID == kept.SOPInstanceUID
+    assert np.array_equal(received.pixel_array, kept.pixel_array)
+    del received.PixelData, kept.PixelData
+    assert received == kept

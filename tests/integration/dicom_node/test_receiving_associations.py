@@ -11,6 +11,7 @@ from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[at
 from dicom_node.echo import echo_peer
 from dicom_node.errors import ListenerFailed, PeerUnavailable, TitleInvalid
 from dicom_node.listener import Listener, run
+from dicom_node.sender import Peer
 from tests.integration.dicom_node.conftest import Node, StartNode, node_settings
 from tests.processes import wait_until
 
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.peer("dcmtk")
 
 
 def asked(port: int, *, called: str = "HILUM", calling: str = "TESTSCU") -> float:
-    return echo_peer("127.0.0.1", port, called_ae_title=called, calling_ae_title=calling)
+    peer = Peer(ae_title=called, host="127.0.0.1", port=port)
+    return echo_peer(peer, calling_ae_title=calling)
 
 
 def echoscu(node: Node, *options: str) -> "subprocess.CompletedProcess[str]":

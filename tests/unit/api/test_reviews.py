@@ -52,6 +52,16 @@ def test_a_decision_says_what_holds_and_who_said_so(
     assert response.headers["etag"] == f'"{review["study_revision"]}"'  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("reason", ["WRONG_PATIENT_OR_STUDY", "FAULTY_RUN"])
+def test_who_withdraws_a_result_does_not_say_that_the_opposite_holds(
+    archive: Archive, reason: str
+) -> None:
+    report_study(archive)
+    response = decide(a_client(archive, login="ito"), REJECT | {"reason": reason})
+    assert response.status_code == 201  # type: ignore[attr-defined]
+    assert response.json()["presence"] is None  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("field", ["reviewer", "user_id", "roles", "person_name", "reviewer_login"])
 def test_a_forged_reviewer_in_the_body_is_refused(archive: Archive, field: str) -> None:
     report_study(archive)

@@ -43,6 +43,12 @@ def test_a_secret_file_holds_one_value(tmp_path: Path) -> None:
         ("node: {ae_title: SEVENTEEN_LETTERS}", "node.ae_title"),
         ("destinations: [{name: pacs, ae_title: A, host: h}]", "destinations.0.port"),
         ("destinations: {pacs: {ae_title: A, host: h}}", "destinations.0.port"),
+        ("node: {tls: {certificate: c.pem}}", "node.tls.key"),
+        (
+            "node: {tls: {certificate: c, key: k, client_certificate: required}}",
+            "belong together",
+        ),
+        ("node: {tls: {certificate: c, key: k, client_ca_certificates: a}}", "belong together"),
         ("destinations: {pacs: 104}", "destinations.0"),
         ("destinations: {web: {kind: telex}}", "destinations.0"),
         ("destinations: {web: {kind: stow, url: 'ftp://h'}}", "destinations.0.url"),
@@ -144,3 +150,16 @@ def test_a_site_says_how_its_reports_speak(site: Path) -> None:
     assert report.procedure_code is not None
     assert report.procedure_code.value == "36643-5"
     assert (report.heat_map, report.segmentation) == (True, True)
+
+
+def test_the_procedure_code_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "{value: 36643-5, scheme: LN, meaning: XR Chest 2 Views}"
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", code)
+    named = load_settings().report.procedure_code
+    assert named is not None
+    assert (named.value, named.scheme, named.meaning) == ("36643-5", "LN", "XR Chest 2 Views")
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", "null")
+    assert load_settings().report.procedure_code is None
+    monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", "36643-5")
+    with pytest.raises(SettingsInvalid, match=r"environment: report\.procedure_code"):
+        load_settings()

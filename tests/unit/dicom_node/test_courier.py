@@ -20,6 +20,8 @@ SETTINGS = DeliverySettings(
     longest_retry_seconds=900,
     give_up_after_seconds=172800,
     timeout_seconds=1,
+    commitment_timeout_seconds=60,
+    commitment_attempts=3,
 )
 # Due again at once, so that a test need not wait for the database's clock.
 NO_WAIT = BackOff(first_seconds=0, longest_seconds=0, uniform=lambda _low, _high: 1.0)

@@ -81,6 +81,7 @@ function refusalsOf(result, imageUid) {
 function aiWords(study, finding) {
   if (finding) return `AI: ${PRESENCE[finding.presence]}`;
   if (study.state === "NOT_ANALYSED") return `AI not applicable: ${study.reason || study.refusal}`;
+  if (study.state === "KEPT") return `No AI: ${study.reason}`;
   if (study.state === "FAILED") return `AI failed: ${study.reason || "see operations"}`;
   const seconds = (Date.now() - Date.parse(study.last_received_at)) / 1000;
   return `AI pending ${waiting(seconds)}`;
@@ -135,11 +136,15 @@ export function showHistory(study) {
 function reviewWords(study, review) {
   if (review.state === "FAILED") return `verified report failed: ${review.failure}`;
   if (review.state !== "REPORTED") return "verified report not made yet";
-  const waits = study.deliveries
-    .filter((/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid)
+  const deliveries = study.deliveries.filter(
+    (/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid,
+  );
+  const waits = deliveries
     .filter((/** @type {any} */ one) => !["DELIVERED", "COMMITTED"].includes(one.state))
     .map((/** @type {any} */ one) => one.destination);
-  return waits.length ? `verified report waiting for ${waits.join(", ")}` : "verified report delivered";
+  if (waits.length) return `verified report waiting for ${waits.join(", ")}`;
+  const isKept = deliveries.some((/** @type {any} */ one) => one.state === "COMMITTED");
+  return isKept ? "verified report delivered and committed" : "verified report delivered";
 }
 
 /** @param {string} text */
