@@ -52,12 +52,31 @@ class DestinationBody(ApiModel):
     last_failure: str
 
 
+class RuleStandingBody(ApiModel):
+    """The rules that one node works by."""
+
+    node: str
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
+    loaded_at: datetime
+    fault: str = Field(description="Why newer rules were not taken; empty where they were.")
+    faulted_at: datetime | None
+
+
+class RulesBody(ApiModel):
+    """Rules that every node was asked to read again."""
+
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
+
+
 class OperationBody(ApiModel):
     """What an administrator looks at first."""
 
     queues: list[QueueBody]
     processes: list[ProcessBody]
     destinations: list[DestinationBody]
+    rules: list[RuleStandingBody]
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
 
@@ -109,4 +128,16 @@ def destination_body(
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,
+    )
+
+
+def rule_standing_body(standing: operation_records.RuleStanding) -> RuleStandingBody:
+    """Return the JSON of one node's rules."""
+    return RuleStandingBody(
+        node=standing.node,
+        rules_sha256=standing.rules_sha256,
+        rule_count=standing.rule_count,
+        loaded_at=standing.loaded_at,
+        fault=standing.fault,
+        faulted_at=standing.faulted_at,
     )

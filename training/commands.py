@@ -212,6 +212,33 @@ def publish(
 
 
 @app.command()
+def gate(
+    data: DataOption,
+    version: Annotated[str, typer.Option("--version", help="Version of the new bundle.")],
+    bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Bundle folder; in place where not given.")
+    ] = None,
+    settings: SettingsOption = DEFAULT_TRAINING_FILE,
+) -> None:
+    """Fit what refuses other images than frontal chest radiographs; the weights stay."""
+    with one_line():
+        from training.dataset import open_data
+        from training.evaluate import locate_bundle
+        from training.publish import add_gate
+
+        folder = locate_bundle(bundle, BUNDLES)
+        prepared = open_data(
+            data, seed=load_training_settings(settings).split_seed, progress=image_bar
+        )
+        manifest = add_gate(
+            folder, prepared, out or folder, version=version, created=datetime.now(UTC).date()
+        )
+        assert manifest.gate is not None  # noqa: S101  # just added
+        typer.echo(manifest.gate.model_dump_json(indent=1))
+
+
+@app.command()
 def samples(
     data: DataOption,
     bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",

@@ -153,6 +153,7 @@ export function stateWords(study) {
     ANALYSING: "AI at work",
     NOT_ANALYSED: "not analysed",
     FAILED: "AI failed",
+    KEPT: "not wanted",
   })[study.state] || "";
 }
 
