@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.account_schemas import session_body
+from api.ahead import fetched_ahead
 from api.auth.access import allow_page
 from api.dependencies import InContext
 from api.navigation import pages_of
@@ -24,6 +25,7 @@ READING_MODULES = (
     "dialogs",
     "grey",
     "inferno",
+    "key_rows",
     "keys",
     "live",
     "measure",
@@ -53,9 +55,11 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
             "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
+            "ahead": fetched_ahead(context),
         },
     )
 
