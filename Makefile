@@ -1,12 +1,13 @@
 # make demo   sets everything up and shows a radiograph's whole way   (ONCE=1, STUDIES=FOLDER)
 # make test   every check there is                                    (REQUIRE_PEERS=1)
+# make report puts what saved training runs found into one file        (RUNS=, REPORT=)
 # make lock   pins the newest versions that fit pyproject.toml (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
 # The slowest folders come first; the tests of one file stay in one process and share its servers.
 WORKERS ?= 2
 
-.PHONY: demo test setup setup-test peers check lock clean
+.PHONY: demo test report setup setup-test peers check lock clean
 
 demo: setup
 	$(BIN)/hilum demo $(if $(ONCE),--once) $(if $(STUDIES),--studies "$(STUDIES)")
@@ -48,6 +49,11 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 lock:
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --extra test -c requirements.lock -o requirements-test.lock
+
+RUNS ?= var/runs
+REPORT ?= var/report
+report: setup
+	$(BIN)/hilum train report --runs "$(RUNS)" --out "$(REPORT)"
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -46,9 +46,28 @@ class DestinationBody(ApiModel):
     waiting: int = Field(ge=0)
     oldest_waiting_seconds: float = Field(ge=0)
     delivered: int = Field(ge=0)
+    committed: int = Field(ge=0, description="Of those delivered, confirmed to be kept.")
     gave_up: int = Field(ge=0)
     last_delivered_at: datetime | None
     last_failure: str
+
+
+class RuleStandingBody(ApiModel):
+    """The rules that one node works by."""
+
+    node: str
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
+    loaded_at: datetime
+    fault: str = Field(description="Why newer rules were not taken; empty where they were.")
+    faulted_at: datetime | None
+
+
+class RulesBody(ApiModel):
+    """Rules that every node was asked to read again."""
+
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
 
 
 class OperationBody(ApiModel):
@@ -57,6 +76,10 @@ class OperationBody(ApiModel):
     queues: list[QueueBody]
     processes: list[ProcessBody]
     destinations: list[DestinationBody]
+    rules: list[RuleStandingBody]
+    rejections: dict[str, int] = Field(
+        description="Associations that the DICOM port turned away, by reason."
+    )
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
 
@@ -104,7 +127,20 @@ def destination_body(
         waiting=standing.waiting,
         oldest_waiting_seconds=standing.oldest_waiting_seconds,
         delivered=standing.delivered,
+        committed=standing.committed,
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,
+    )
+
+
+def rule_standing_body(standing: operation_records.RuleStanding) -> RuleStandingBody:
+    """Return the JSON of one node's rules."""
+    return RuleStandingBody(
+        node=standing.node,
+        rules_sha256=standing.rules_sha256,
+        rule_count=standing.rule_count,
+        loaded_at=standing.loaded_at,
+        fault=standing.fault,
+        faulted_at=standing.faulted_at,
     )

@@ -150,6 +150,11 @@ class StudySummary(ApiModel):
     first_received_at: datetime
     last_received_at: datetime
     revision: int = Field(ge=0, description="Grows with every change; the ETag.")
+    rule: str = Field(description="The site's rule that decided; empty before it was complete.")
+    rules_sha256: str = Field(description="Version of the rules file that it stood in.")
+    destinations: list[str] | None = Field(
+        description="Where the rule sends its results; null for every destination."
+    )
 
 
 class StudyPage(ApiModel):
@@ -289,6 +294,9 @@ def study_summary(study: records.Study) -> StudySummary:
         first_received_at=study.first_received_at,
         last_received_at=study.last_received_at,
         revision=study.revision,
+        rule=study.rule,
+        rules_sha256=study.rules_sha256,
+        destinations=None if study.destinations is None else list(study.destinations),
     )
 
 

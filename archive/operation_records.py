@@ -50,7 +50,22 @@ class DestinationStanding:
     waiting: int
     oldest_waiting_seconds: float
     delivered: int
+    committed: int
+    """Of those delivered, how many it has confirmed to keep."""
     gave_up: int
     last_delivered_at: datetime | None
     last_failure: str
     last_echo: Errand | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleStanding:
+    """The rules that one node works by."""
+
+    node: str
+    rules_sha256: str
+    rule_count: int
+    loaded_at: datetime
+    fault: str
+    """Why it did not take newer rules when it was last asked to; empty where it did."""
+    faulted_at: datetime | None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from archive.records import FileKey, Presence, SopInstanceUid, Study, StudyUid
+from archive.records import FileKey, Presence, ReportKind, SopInstanceUid, Study, StudyUid
 
 
 class Verdict(StrEnum):
@@ -210,6 +210,19 @@ class StudyQuery:
     """YYYYMMDD, included; so is the last."""
     last_date: str = ""
     modality: str = ""
+    report_kinds: tuple[ReportKind, ...] = ()
+    """Of the objects that we make: those of this modality."""
     sop_class_uid: str = ""
     limit: int = 100
     offset: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyContents:
+    """What a study holds, counted; ours included."""
+
+    modalities: frozenset[str]
+    """Of what was received."""
+    report_kinds: frozenset[ReportKind]
+    series_count: int
+    object_count: int

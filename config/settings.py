@@ -7,7 +7,7 @@ or a value out of range, stops start-up with the name of the file (or variable) 
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -126,6 +126,8 @@ class DeliverySettings(_Section):
     longest_retry_seconds: float = Field(gt=0)
     give_up_after_seconds: float = Field(gt=0)
     timeout_seconds: float = Field(gt=0)
+    commitment_timeout_seconds: float = Field(gt=0)
+    commitment_attempts: int = Field(ge=1)
 
 
 class ApiSettings(_Section):
@@ -139,10 +141,11 @@ class ApiSettings(_Section):
     tls_certificate: Path | None
     tls_key: Path | None
     trusted_proxies: tuple[str, ...]
+    viewer_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...]
     session_idle_minutes: float = Field(gt=0)
     session_longest_hours: float = Field(gt=0)
 
-    _addresses = field_validator("trusted_proxies", mode="before")(_listed)
+    _addresses = field_validator("trusted_proxies", "viewer_origins", mode="before")(_listed)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -167,6 +170,12 @@ class ApiSettings(_Section):
                 "named proxy (trusted_proxies)"
             )
         return self
+
+
+class RulesSettings(_Section):
+    """Which studies are analysed, and where their results go."""
+
+    file: Path | None
 
 
 class OidcSettings(_Section):
@@ -261,6 +270,7 @@ class Settings(_Section):
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
+    rules: RulesSettings
     api: ApiSettings
     oidc: OidcSettings
     review: ReviewSettings

@@ -94,6 +94,10 @@ class Recipe(_Frozen):
         """Return the finish if the given epoch belongs to it."""
         return self.finish if epoch >= self.main_epochs else None
 
+    def with_changes(self, changes: "RecipeChanges") -> "Recipe":
+        """Replace what the changes name; the rest stays."""
+        return self.model_copy(update=changes.model_dump(exclude_none=True))
+
     def with_epochs(self, epochs: int) -> "Recipe":
         """Cut or stretch to so many epochs, all stages alike; too few leave the finish out."""
         finish = self.finish if self.finish and epochs > self.finish.epochs else None
@@ -117,11 +121,62 @@ class PublishSettings(_Frozen):
     averages_flip: bool
 
 
+class RecipeChanges(_Frozen):
+    """What one tuning experiment does otherwise than its recipe."""
+
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+
+class SearchSettings(_Frozen):
+    """Where a search may look: bounds of the continuous settings, values of the others."""
+
+    trials: Annotated[int, Field(ge=1)]
+    seed: int
+    learning_rate: tuple[float, float]
+    dropout: tuple[float, float]
+    batch_size: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+class TuneSettings(_Frozen):
+    """Tuning: a grid of named experiments, and a search."""
+
+    recipe: str
+    experiments: Annotated[dict[str, RecipeChanges], Field(min_length=1)]
+    search: SearchSettings
+
+
+class CompareSettings(_Frozen):
+    """Which architectures are trained by the same recipe."""
+
+    recipe: str
+    architectures: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class FoldsSettings(_Frozen):
+    """Cross-validation by patient."""
+
+    recipe: str
+    count: Annotated[int, Field(ge=2)]
+
+
+class EnsembleSettings(_Frozen):
+    """How one network is distilled from several."""
+
+    recipe: str
+    teacher_share: Annotated[float, Field(gt=0, le=1)]
+
+
 class TrainingSettings(_Frozen):
     """The whole of training.yaml."""
 
     split_seed: int
     publish: PublishSettings
+    tune: TuneSettings
+    compare: CompareSettings
+    folds: FoldsSettings
+    ensemble: EnsembleSettings
     recipes: dict[str, Recipe]
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from pydicom.uid import UID
 from pynetdicom import ALL_TRANSFER_SYNTAXES
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
+    StorageCommitmentPushModel,
+)
 
 from config.settings import Settings, load_settings
-from dicom_node import intake, listener, sender, statuses, stow, tls
+from dicom_node import commitment, intake, listener, sender, statuses, stow, tls
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.statuses import DeliveryVerdict, StoreStatus
+from dicom_node.statuses import DeliveryVerdict, NotificationStatus, StoreStatus
 
 _ANSWERS = {
     StoreStatus.SUCCESS: "the bytes and their record are durable, or were before (a repeat)",
@@ -49,6 +52,7 @@ def statement(settings: Settings) -> str:
         _associations(settings),
         _reception(settings),
         _delivery(settings),
+        _commitment(settings),
         _store_over_the_web(),
         _security(),
         _transfer_syntaxes(),
@@ -61,6 +65,7 @@ def _overview() -> str:
     rows = [
         ("Verification", "SCU and SCP"),
         ("Storage", "SCP for images, SCU for our results"),
+        ("Storage Commitment Push Model", "SCU for our results"),
         ("Store transaction (DICOMweb STOW-RS)", "user agent for our results"),
     ]
     return "\n".join(
@@ -168,9 +173,41 @@ def _delivery(settings: Settings) -> str:
             f"{delivery.give_up_after_seconds / 3600:g} h after the report was made. Reports of "
             "one study keep their order. A destination that does not answer is asked with one "
             "report at a time and does not delay others. An association is kept open for further "
-            f"reports. Time-out for connection, association and answer: "
+            "reports; a destination may be given several at once (`connections`) and a pace "
+            "(`objects_per_second`). "
+            f"Time-out for connection, association and answer: "
             f"{delivery.timeout_seconds:g} s (connection at most "
             f"{sender.LONGEST_CONNECT_SECONDS:g} s).",
+        ]
+    )
+
+
+def _commitment(settings: Settings) -> str:
+    delivery = settings.delivery
+    answers = [
+        (f"0x{NotificationStatus.SUCCESS:04X}", "recorded"),
+        (f"0x{NotificationStatus.PROCESSING_FAILURE:04X}", "the archive does not answer; repeat"),
+        (f"0x{NotificationStatus.INVALID_ARGUMENT:04X}", "not a transaction of ours, or none"),
+    ]
+    return "\n".join(
+        [
+            "## 4. Storage commitment (SCU)",
+            "",
+            f"{UID(StorageCommitmentPushModel).name} (`{StorageCommitmentPushModel}`, PS3.4 annex "
+            "J) for destinations with `storage_commitment`. N-ACTION (type "
+            f"{commitment.REQUEST_STORAGE_COMMITMENT}) follows the delivery, for at most "
+            f"{commitment.MOST_REFERENCES} objects in a transaction, on an association of its own "
+            f"that stays open for up to {commitment.SAME_ASSOCIATION_SECONDS:g} s. N-EVENT-REPORT "
+            "is taken on it and, at any time, on associations that the destination opens to this "
+            "node, where it is the SCP by role selection (PS3.7 D.3.3.4).",
+            "",
+            *_table(("Answer to N-EVENT-REPORT", "Meaning"), answers),
+            "",
+            "What is committed is shown as COMMITTED. What the report names as failed (with its "
+            "Failure Reason), or does not name, is given up, shown, and sent again on demand. A "
+            "request that is refused, or not reported on within "
+            f"{delivery.commitment_timeout_seconds:g} s, is repeated in a new transaction, "
+            f"{delivery.commitment_attempts} times in all; a report that comes late still counts.",
         ]
     )
 
@@ -186,7 +223,7 @@ def _store_over_the_web() -> str:
     ]
     return "\n".join(
         [
-            "## 4. Store transaction of DICOMweb (STOW-RS user agent)",
+            "## 5. Store transaction of DICOMweb (STOW-RS user agent)",
             "",
             "To destinations of kind `stow` every object goes by `POST /studies` (PS3.18 10.5), "
             'one per request, as `multipart/related; type="application/dicom"` in the transfer '
@@ -206,7 +243,7 @@ def _store_over_the_web() -> str:
 def _security() -> str:
     return "\n".join(
         [
-            "## 5. Secure transport",
+            "## 6. Secure transport",
             "",
             "BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12), as "
             "server and as client: TLS 1.2 and 1.3, no older version, no renegotiation. For "
@@ -225,18 +262,19 @@ def _security() -> str:
 def _transfer_syntaxes() -> str:
     rows = [(UID(uid).name, f"`{uid}`") for uid in ALL_TRANSFER_SYNTAXES]
     return "\n".join(
-        ["## 6. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
+        ["## 7. Transfer syntaxes of received images", "", *_table(("Name", "UID"), rows)]
     )
 
 
 def _limits() -> str:
     return "\n".join(
         [
-            "## 7. What is not offered",
+            "## 8. What is not offered",
             "",
-            "Storage of other SOP classes, query/retrieve, storage commitment, modality worklist, "
+            "Storage of other SOP classes, query/retrieve, modality worklist, "
             "MPPS and media. No extended, specialised or private SOP class is used; "
-            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival.",
+            f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
+            "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",
         ]
     )
 
@@ -244,7 +282,7 @@ def _limits() -> str:
 def _named(syntaxes: Iterable[str]) -> str:
     found = list(syntaxes)
     if found == list(ALL_TRANSFER_SYNTAXES):
-        return "all of section 6"
+        return "all of section 7"
     return ", ".join(UID(uid).name for uid in found)
 
 

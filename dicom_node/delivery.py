@@ -1,5 +1,7 @@
 """The sender process: a courier per destination claims reports, sends them, records the answer.
 
+Where a destination is to confirm that it keeps them, a clerk asks it to (storage commitment).
+
 Every step is safe to repeat: a courier that dies leaves claims whose lease runs out, and the
 object that is then sent again has the same UID. DELIVERED is written only after the destination's
 own answer. A destination that does not answer costs one probe per back-off, however much waits
@@ -17,9 +19,13 @@ import structlog
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
-from config.settings import Settings
+from config.destinations import Destination, DimseDestination
+from config.settings import DeliverySettings, Settings
+from dicom_node.backoff import BackOff
+from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
-from dicom_node.links import link_to
+from dicom_node.links import link_to, peer_of
+from dicom_node.standing import Standing
 from dicom_node.upper_layer import prepare_pynetdicom
 
 _log = structlog.get_logger()
@@ -44,7 +50,10 @@ def run(
         Called once every destination has its courier.
     """
     prepare_pynetdicom()
-    couriers = _couriers(settings, archive)
+    couriers: list[Courier | Clerk] = [
+        *_couriers(settings, archive),
+        *_clerks(settings, archive),
+    ]
     threads = [
         threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
         for courier in couriers
@@ -61,19 +70,49 @@ def run(
 def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
     # Containers all have process number 1, and hosts may share a name.
     claimant = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+    couriers = []
+    for destination in settings.destinations:
+        standing = _standing(destination, settings.delivery)
+        couriers += [
+            Courier(
+                destination.name,
+                archive,
+                link_to(destination, settings),
+                settings.delivery,
+                claimant=f"{claimant}-{destination.name}-{number}",
+                standing=standing,
+            )
+            for number in range(destination.connections)
+        ]
+    return couriers
+
+
+def _standing(destination: Destination, settings: DeliverySettings) -> Standing:
+    return Standing(
+        BackOff(
+            first_seconds=settings.first_retry_seconds,
+            longest_seconds=settings.longest_retry_seconds,
+        ),
+        objects_per_second=destination.objects_per_second,
+    )
+
+
+def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:
+    """Return who asks the destinations for storage commitment that are to be asked."""
     return [
-        Courier(
+        Clerk(
             destination.name,
+            peer_of(destination),
             archive,
-            link_to(destination, settings),
             settings.delivery,
-            claimant=f"{claimant}-{destination.name}",
+            calling_ae_title=settings.node.ae_title,
         )
         for destination in settings.destinations
+        if isinstance(destination, DimseDestination) and destination.storage_commitment
     ]
 
 
-def _work(courier: Courier, stop: threading.Event) -> None:
+def _work(courier: Courier | Clerk, stop: threading.Event) -> None:
     """Let one courier work until `stop`; the loop of this process."""
     while not stop.is_set():
         try:
@@ -93,14 +132,14 @@ def _work(courier: Courier, stop: threading.Event) -> None:
 
 
 def _watch(
-    couriers: list[Courier], settings: Settings, archive: Archive, stop: threading.Event
+    couriers: list[Courier | Clerk], settings: Settings, archive: Archive, stop: threading.Event
 ) -> None:
     """Beat, and keep the leases of what is being sent."""
     every_seconds = settings.delivery.lease_seconds / _EXTENSIONS_PER_LEASE
     extended_at = time.monotonic()
     while True:
         try:
-            away = sorted(courier.destination for courier in couriers if courier.is_waiting)
+            away = sorted({courier.destination for courier in couriers if courier.is_waiting})
             detail = f"not reachable: {', '.join(away)}" if away else ""
             archive.repository.beat(ProcessKind.SENDER, socket.gethostname(), detail)
             if time.monotonic() - extended_at >= every_seconds:
@@ -112,7 +151,7 @@ def _watch(
             return
 
 
-def _extend_leases(couriers: list[Courier], settings: Settings, archive: Archive) -> None:
+def _extend_leases(couriers: list[Courier | Clerk], settings: Settings, archive: Archive) -> None:
     for courier in couriers:
         if courier.holds_claims:
             archive.repository.extend_delivery_leases(
@@ -120,7 +159,7 @@ def _extend_leases(couriers: list[Courier], settings: Settings, archive: Archive
             )
 
 
-def _finish(couriers: list[Courier], threads: list[threading.Thread]) -> None:
+def _finish(couriers: list[Courier | Clerk], threads: list[threading.Thread]) -> None:
     """Wait for the couriers; one that waits for a slow peer's answer loses its association."""
     deadline = time.monotonic() + _STOP_SECONDS
     for thread in threads:

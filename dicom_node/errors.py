@@ -55,3 +55,7 @@ class ReportUnreadable(DicomNodeError):
 
 class TlsUnusable(PeerUnavailable):
     """A certificate, a key or a list of authorities cannot be used; the message names the file."""
+
+
+class NotificationUnreadable(DicomNodeError):
+    """An N-EVENT-REPORT does not say what it speaks of; the peer hears that its argument is bad."""

@@ -28,6 +28,8 @@ from dicom_node.statuses import StoreStatus
 # must depend on nothing but what was received, so that a repeat makes the same file.
 IMPLEMENTATION_CLASS_UID = UID("2.25.314340326202120153264171239915672474784")
 IMPLEMENTATION_VERSION_NAME = "HILUM"
+# A storage commitment names each object in about 200 bytes.
+MOST_NOTIFICATION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Heading:
 
     command: Command
     transfer_syntax: UID
+    is_notification: bool = False
+    """Whether it is the event information of an N-EVENT-REPORT (PS3.7 10.1.1): small, no file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,8 @@ class ReceivedFile:
 
 class IncomingDataSet(BytesIO):
     """Takes the place of pynetdicom's memory buffer; writes to a file and keeps no bytes.
+
+    Only what comes with a notification stays in memory, as pynetdicom expects it there.
 
     A fragment that cannot be kept (no room, a UID that is none) is dropped and the reason kept
     for `finish`: the protocol has no way to answer before the last fragment.
@@ -86,7 +92,11 @@ class IncomingDataSet(BytesIO):
         """Keep one fragment; never raises for want of room."""
         if self._refusal is None:
             try:
-                self._append(self._file or self._begin(), fragment)
+                heading = self._heading or self._ask_heading()
+                self._heading = heading
+                if heading.is_notification:
+                    return self._remember(fragment)
+                self._append(self._file or self._begin(heading), fragment)
                 self._data_set_hash.update(fragment)
             except ObjectRefused as refusal:
                 self._refuse(refusal)
@@ -133,8 +143,12 @@ class IncomingDataSet(BytesIO):
         self.discard()
         super().close()
 
-    def _begin(self) -> BinaryIO:
-        heading = self._heading = self._ask_heading()
+    def _remember(self, fragment: bytes) -> int:
+        if self.tell() + len(fragment) > MOST_NOTIFICATION_BYTES:
+            raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "the notification is too long")
+        return super().write(fragment)
+
+    def _begin(self, heading: Heading) -> BinaryIO:
         check_command(heading.command)
         if self._files.free_bytes() < self._minimum_free_bytes:
             raise ObjectRefused(StoreStatus.OUT_OF_RESOURCES, "no room left")

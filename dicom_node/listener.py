@@ -16,8 +16,10 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
+from config.rules_file import load_rules
 from config.settings import NodeSettings, Settings
 from dicom_node.access import GuestList
+from dicom_node.commitment import commitment_context
 from dicom_node.completeness import QUEUE_SECONDS, Completeness, OpenStudies
 from dicom_node.errors import ListenerFailed
 from dicom_node.handlers import (
@@ -26,10 +28,11 @@ from dicom_node.handlers import (
     handle_closed,
     handle_echo,
     handle_ended,
-    handle_no_agreement,
+    handle_report,
     handle_requested,
     handle_sent,
     handle_store,
+    handle_turned_away,
 )
 from dicom_node.incoming import (
     IMPLEMENTATION_CLASS_UID,
@@ -39,6 +42,8 @@ from dicom_node.incoming import (
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
+from dicom_node.rejections import Rejections
+from dicom_node.ruling import Ruling
 from dicom_node.tls import ServerTls
 from dicom_node.traffic import Traffic
 from dicom_node.transport import drop_connection
@@ -59,8 +64,8 @@ _SPARE_CONNECTIONS = 16
 
 
 def supported_contexts() -> list[PresentationContext]:
-    """Return what the node accepts: C-ECHO, and its image classes in every transfer syntax."""
-    contexts = [build_context(Verification)]
+    """Return what the node accepts: C-ECHO, its image classes, reports of storage commitment."""
+    contexts = [build_context(Verification), commitment_context()]
     contexts += [build_context(uid, ALL_TRANSFER_SYNTAXES) for uid in ACCEPTED_SOP_CLASSES]
     return contexts
 
@@ -79,6 +84,8 @@ class Listener:
     ------
     ListenerFailed
         The port cannot be opened.
+    RulesInvalid
+        The rules of the site cannot be used.
     TlsUnusable
         The certificate of `node.tls`, its key or the authorities cannot be used.
     """
@@ -90,12 +97,19 @@ class Listener:
         self._node = node
         self._open_studies = OpenStudies()
         self._traffic = Traffic()
+        self._rejections = Rejections()
         self._had_room = True
+        self._ruling = Ruling(
+            archive,
+            node=f"{node.ae_title}@{node.host}:{node.port}",
+            load=partial(load_rules, settings),
+        )
         self._completeness = Completeness(
             archive.repository,
             self._open_studies,
             quiet_period_seconds=node.quiet_period_seconds,
             cap_seconds=node.study_cap_seconds,
+            decide=self._ruling.decide,
         )
         reception = Reception(
             archive=archive,
@@ -106,6 +120,7 @@ class Listener:
             ),
             open_studies=self._open_studies,
             traffic=self._traffic,
+            rejections=self._rejections,
             maximum_associations=node.maximum_associations,
         )
         self._server = self._open(_application_entity(node), reception)
@@ -135,7 +150,7 @@ class Listener:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say that the node works, and whether it has room; take renewed TLS files.
+        """Say how the node is; take renewed TLS files and rules, write down who was turned away.
 
         Raises
         ------
@@ -150,11 +165,13 @@ class Listener:
             say = _log.info if has_room else _log.warning
             say("room again" if has_room else NO_ROOM, free_bytes=free_bytes)
             self._had_room = has_room
+        self._rejections.write_down(self._archive.repository)
         self._archive.repository.beat(
             ProcessKind.NODE,
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
             "" if has_room else NO_ROOM,
         )
+        self._ruling.tick()
 
     def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
         """Close the port, finish what is being received, then abort what is still open."""
@@ -192,7 +209,7 @@ class Listener:
                 open_data_set=self._open_data_set,
                 timeout_seconds=self._node.network_timeout_seconds,
                 tls=self._tls,
-                on_no_agreement=handle_no_agreement,
+                on_turned_away=partial(handle_turned_away, reception=reception),
                 most_connections=(
                     _CONNECTIONS_PER_ASSOCIATION * self._node.maximum_associations
                     + _SPARE_CONNECTIONS
@@ -289,6 +306,7 @@ def _handlers(reception: Reception) -> list[evt.EventHandlerType]:
         (evt.EVT_ACCEPTED, handle_accepted),
         (evt.EVT_C_ECHO, handle_echo),
         (evt.EVT_C_STORE, partial(handle_store, reception=reception)),
+        (evt.EVT_N_EVENT_REPORT, partial(handle_report, reception=reception)),
         (evt.EVT_PDU_SENT, partial(handle_sent, reception=reception)),
         (evt.EVT_RELEASED, partial(handle_ended, how="released")),
         (evt.EVT_ABORTED, partial(handle_ended, how="aborted")),

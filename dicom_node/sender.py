@@ -159,8 +159,8 @@ class StoreLink:
         self._used_at = self._clock()
         if "Status" not in answer:
             raise PeerUnavailable("no answer to C-STORE")
-        remark = "" if form.SOPClassUID == own else f"sent as SOP class {form.SOPClassUID}"
-        return answer_of(int(answer.Status), remark=remark)
+        sent_as = None if form.SOPClassUID == own else str(form.SOPClassUID)
+        return answer_of(int(answer.Status), sent_as=sent_as)
 
     def _open(self, ds: FileDataset) -> Association:
         wanted = (UID(ds.SOPClassUID), ds.file_meta.TransferSyntaxUID)
@@ -208,6 +208,7 @@ def associate(
     peer: Peer,
     contexts: Sequence[PresentationContext],
     timeout_seconds: float,
+    handlers: Sequence[evt.EventHandlerType] = (),
 ) -> Association:
     """Open an association.
 
@@ -234,7 +235,7 @@ def associate(
             contexts=list(contexts),
             ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
-            evt_handlers=[(evt.EVT_CONN_OPEN, tune)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, tune), *handlers],
             tls_args=None if caller is None else (cast(ssl.SSLContext, caller), peer.host),
         )
     except ValueError:

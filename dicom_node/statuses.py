@@ -29,6 +29,16 @@ class StoreStatus(IntEnum):
     """PS3.4 table B.2-1: no DICOM, or nothing that says where it belongs."""
 
 
+class NotificationStatus(IntEnum):
+    """What we answer to N-EVENT-REPORT (PS3.7 10.1.1.1.8)."""
+
+    SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
+    """The archive does not answer now; report it again."""
+    INVALID_ARGUMENT = 0x0115
+    """A transaction that is not ours, or none."""
+
+
 class Rejection(NamedTuple):
     """Parameters of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
 
@@ -36,13 +46,24 @@ class Rejection(NamedTuple):
     source: int
     reason: int
     words: str
+    label: str
+    """In the figures."""
 
 
-CALLING_AE_UNKNOWN = Rejection(1, 1, 3, "calling AE title not recognised at this address")
-CALLED_AE_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised")
-TOO_MANY_ASSOCIATIONS = Rejection(2, 3, 2, "local limit of associations exceeded")
-UNDECIDED = Rejection(2, 1, 1, "could not be judged")
-STOPPING = Rejection(2, 1, 1, "stopping, no new associations")
+CALLING_AE_UNKNOWN = Rejection(
+    1, 1, 3, "calling AE title not recognised at this address", "calling_ae_unknown"
+)
+CALLED_AE_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised", "called_ae_unknown")
+TOO_MANY_ASSOCIATIONS = Rejection(
+    2, 3, 2, "local limit of associations exceeded", "too_many_associations"
+)
+UNDECIDED = Rejection(2, 1, 1, "could not be judged", "undecided")
+STOPPING = Rejection(2, 1, 1, "stopping, no new associations", "stopping")
+
+
+# Turned away before there was an association: these have a label only.
+NO_TLS = "no_tls"
+TOO_MANY_CONNECTIONS = "too_many_connections"
 
 
 class DeliveryVerdict(StrEnum):
@@ -71,6 +92,7 @@ _FAILURES = {
     0x0106: "invalid attribute value",
     0x0110: "processing failure",
     0x0112: "no such object instance",
+    0x0115: "invalid argument value",
     0x0117: "invalid object instance UID",
     0x0118: "no such object class",
     0x0119: "class and instance conflict",
@@ -78,6 +100,7 @@ _FAILURES = {
     0x0121: "missing attribute value",
     0x0122: "SOP class not supported",
     0x0124: "not authorised",
+    0x0131: "duplicate transaction UID",
     0x0210: "duplicate invocation",
     0x0211: "unrecognised operation",
     0x0212: "mistyped argument",

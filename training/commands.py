@@ -2,69 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from config.training import (
-    DEFAULT_TRAINING_FILE,
-    Recipe,
-    TrainingSettings,
-    load_training_settings,
+from config.training import DEFAULT_TRAINING_FILE, load_training_settings
+from training import experiment_commands, report_commands
+from training.command_options import (
+    BUNDLES,
+    DataOption,
+    EpochsOption,
+    LimitOption,
+    SettingsOption,
+    image_bar,
+    one_line,
+    recipe_of,
+    show_epoch,
+    step_bar,
 )
-from inference.errors import InferenceError
 from training.errors import TrainingError
 
 # torch is imported by the commands that need it, so that `--help` answers at once.
 if TYPE_CHECKING:
-    import torch
-
-    from training.fit import Batch
-    from training.kaggle import LabelledImage
     from training.metrics import Figures
-    from training.run import EpochFigures
+    from training.run import Beginning
 
-BUNDLES = Path(__file__).parents[1] / "inference" / "models"
 SAMPLES = Path(__file__).with_name("samples")
-FAILED = 1
 
 app = typer.Typer(name="train", help="Make and measure model bundles.", no_args_is_help=True)
 
-DataOption = Annotated[Path, typer.Option("--data", help="Kaggle folder or prepared folder.")]
-SettingsOption = Annotated[Path, typer.Option("--settings", help="Training settings (YAML).")]
-
-
-@contextlib.contextmanager
-def _one_line() -> Iterator[None]:
-    """End with one line on the error stream and a non-zero code."""
-    try:
-        yield
-    except (TrainingError, InferenceError) as error:
-        _fail(str(error))
-    except ValidationError as error:
-        first = error.errors()[0]
-        _fail(f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}")
-
-
-def _fail(line: str) -> None:
-    typer.echo(f"error: {line}", err=True)
-    raise typer.Exit(FAILED)
-
-
-def _bar(images: list[LabelledImage]) -> Iterable[LabelledImage]:
-    return track(images, description="images", console=Console(stderr=True))
+app.add_typer(experiment_commands.app)
+app.add_typer(report_commands.app)
 
 
 @app.command()
@@ -74,11 +48,11 @@ def prepare(
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
     """Turn a Kaggle folder into DICOM-like objects, split by patient, preprocessed once."""
-    with _one_line():
+    with one_line():
         from training.prepare import prepare as run_prepare
 
         prepared = run_prepare(
-            data, out, seed=load_training_settings(settings).split_seed, progress=_bar
+            data, out, seed=load_training_settings(settings).split_seed, progress=image_bar
         )
         typer.echo(f"data sha256 {prepared.data_sha256}")
         for split in ("train", "validation", "test"):
@@ -92,60 +66,68 @@ def fit(
     data: DataOption,
     run: Annotated[Path, typer.Option("--run", help="Run folder.")],
     recipe: Annotated[str, typer.Option("--recipe", help="A recipe of the settings.")] = "hilum",
-    limit: Annotated[int | None, typer.Option(min=2, help="Train on so many images.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    limit: LimitOption = None,
+    epochs: EpochsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run.")] = False,
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Begin with torchvision's ImageNet weights.")
     ] = False,
+    begin_with: Annotated[
+        str | None,
+        typer.Option("--begin-with", help="Begin with the weights of this bundle or run."),
+    ] = None,
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
-    """Train a network; one checkpoint per epoch."""
-    with _one_line():
+    """Train a network; one checkpoint per epoch. Several processes: start it through torchrun."""
+    with one_line():
         from training.dataset import open_data
         from training.fit import fit as run_fit
+        from training.fit import no_bar
+        from training.ranks import joined_ranks
 
         loaded = load_training_settings(settings)
-        chosen = _recipe(loaded, recipe)
-        if epochs is not None:
-            chosen = chosen.with_epochs(epochs)
-        prepared = open_data(data, seed=loaded.split_seed, splits=("train",), progress=_bar)
-        run_fit(
-            prepared,
-            chosen,
-            run,
-            device=_device(),
-            limit=limit,
-            resume=resume,
-            pretrained=pretrained,
-            report=_show_epoch,
-            step_bar=_step_bar,
-        )
+        chosen = recipe_of(loaded, recipe, epochs)
+        beginning = _beginning(begin_with, pretrained=pretrained)
+        prepared = open_data(data, seed=loaded.split_seed, splits=("train",), progress=image_bar)
+        with joined_ranks() as ranks:
+            run_fit(
+                prepared,
+                chosen,
+                run,
+                ranks=ranks,
+                limit=limit,
+                resume=resume,
+                beginning=beginning,
+                report=show_epoch,
+                step_bar=step_bar if ranks.is_first else no_bar,
+            )
 
 
-def _recipe(settings: TrainingSettings, name: str) -> Recipe:
-    if name not in settings.recipes:
-        raise TrainingError(f"no recipe {name}; there are {', '.join(settings.recipes)}")
-    return settings.recipes[name]
+def _beginning(name: str | None, *, pretrained: bool) -> Beginning:
+    from training.beginning import begin_with
+    from training.run import IMAGENET, Beginning
+
+    if name and pretrained:
+        raise TrainingError("--begin-with and --pretrained exclude each other")
+    if name:
+        return begin_with(name, BUNDLES)
+    return Beginning(origin=IMAGENET if pretrained else None)
 
 
-def _device() -> torch.device:
-    import torch
+@app.command("average")
+def average_runs(
+    run: Annotated[Path, typer.Option("--run", help="Finished run folder.")],
+    with_weights: Annotated[str, typer.Option("--with", help="Bundle or run to average with.")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the other's weights.")] = 0.5,
+) -> None:
+    """Average the weights of a run with those it began with, or others of the same start."""
+    with one_line():
+        from training.averaging import average_weights
+        from training.beginning import begin_with
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _step_bar(batches: Iterable[Batch], epoch: int, count: int) -> Iterable[Batch]:
-    return track(batches, description=f"epoch {epoch}", total=count, console=Console(stderr=True))
-
-
-def _show_epoch(figures: EpochFigures) -> None:
-    typer.echo(
-        f"epoch {figures.epoch} ({figures.size} px): loss {figures.train_loss:.4f}, validation "
-        f"loss {figures.validation_loss:.4f}, accuracy {figures.validation_accuracy:.4f}, "
-        f"AUC {figures.validation_auc:.4f}, {figures.seconds:.0f} s, "
-        f"loading {100 * figures.loading_fraction:.1f} %"
-    )
+        average_weights(run, begin_with(with_weights, BUNDLES), out, share=share)
+        typer.echo(out)
 
 
 @app.command()
@@ -153,14 +135,17 @@ def evaluate(
     data: DataOption,
     bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",
     split: Annotated[str, typer.Option("--split", help="test or validation.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder for curves, tables and failures.")
+    ] = None,
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
-    """Print a bundle's figures on a folder of labelled images."""
-    with _one_line():
+    """Print a bundle's figures on labelled images; with --out also curves and failures."""
+    with one_line():
         from inference.model import load_classifier
         from training.dataset import open_data
-        from training.evaluate import evaluate as run_evaluate
-        from training.evaluate import locate_bundle
+        from training.evaluate import evaluate_fully, locate_bundle
+        from training.report.evaluation import save_evaluation
 
         if split not in ("test", "validation"):
             raise TrainingError(f"no split {split}; there are test, validation")
@@ -170,9 +155,14 @@ def evaluate(
             data,
             seed=load_training_settings(settings).split_seed,
             splits=(official,),
-            progress=_bar,
+            progress=image_bar,
         )
-        _show_figures(split, run_evaluate(classifier, prepared.part(split)))
+        part = prepared.part(split)
+        evaluation = evaluate_fully(classifier, part, split=split)
+        if out is not None:
+            save_evaluation(evaluation, part, out)
+        _show_figures(split, evaluation.figures)
+        typer.echo(json.dumps(evaluation.record(), indent=1))
 
 
 def _show_figures(split: str, figures: Figures) -> None:
@@ -186,7 +176,6 @@ def _show_figures(split: str, figures: Figures) -> None:
             shown = str(value) if isinstance(value, int) else f"{value:.4f}"
             table.add_row(name.replace("_", " "), shown)
     Console(stderr=True).print(table)
-    typer.echo(json.dumps({"split": split, **asdict(figures)}, indent=1))
 
 
 @app.command()
@@ -202,7 +191,7 @@ def publish(
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
     """Calibrate on validation, measure the test split once, write the bundle."""
-    with _one_line():
+    with one_line():
         from training.dataset import open_data
         from training.publish import Identity
         from training.publish import publish as run_publish
@@ -212,7 +201,7 @@ def publish(
         loaded = load_training_settings(settings)
         manifest = run_publish(
             load_run(run),
-            open_data(data, seed=loaded.split_seed, progress=_bar),
+            open_data(data, seed=loaded.split_seed, progress=image_bar),
             out,
             identity=Identity(name=name, version=version, created=datetime.now(UTC).date()),
             settings=loaded.publish,
@@ -220,6 +209,33 @@ def publish(
             with_test=not skip_test,
         )
         typer.echo(manifest.model_dump_json(indent=1))
+
+
+@app.command()
+def gate(
+    data: DataOption,
+    version: Annotated[str, typer.Option("--version", help="Version of the new bundle.")],
+    bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Bundle folder; in place where not given.")
+    ] = None,
+    settings: SettingsOption = DEFAULT_TRAINING_FILE,
+) -> None:
+    """Fit what refuses other images than frontal chest radiographs; the weights stay."""
+    with one_line():
+        from training.dataset import open_data
+        from training.evaluate import locate_bundle
+        from training.publish import add_gate
+
+        folder = locate_bundle(bundle, BUNDLES)
+        prepared = open_data(
+            data, seed=load_training_settings(settings).split_seed, progress=image_bar
+        )
+        manifest = add_gate(
+            folder, prepared, out or folder, version=version, created=datetime.now(UTC).date()
+        )
+        assert manifest.gate is not None  # noqa: S101  # just added
+        typer.echo(manifest.gate.model_dump_json(indent=1))
 
 
 @app.command()
@@ -231,7 +247,7 @@ def samples(
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
     """Draw the synthetic sample radiographs that ship with the project."""
-    with _one_line():
+    with one_line():
         from inference.model import load_classifier
         from training.dataset import open_data
         from training.evaluate import locate_bundle
@@ -241,7 +257,7 @@ def samples(
             data,
             seed=load_training_settings(settings).split_seed,
             splits=("train",),
-            progress=_bar,
+            progress=image_bar,
         )
         classifier = load_classifier(locate_bundle(bundle, BUNDLES))
         for name, sample in write_samples(prepared, classifier, out, seed=seed).items():

@@ -82,13 +82,13 @@ def bootstrap_auc(is_ill: np.ndarray, probabilities: np.ndarray, *, seed: int = 
     for _ in range(BOOTSTRAP_ROUNDS):
         rows = rng.integers(0, len(is_ill), len(is_ill))
         if is_ill[rows].any() and not is_ill[rows].all():
-            areas.append(_rank_auc(is_ill[rows], probabilities[rows]))
+            areas.append(rank_auc(is_ill[rows], probabilities[rows]))
     tail = (100 - INTERVAL_PERCENT) / 2
     low, high = np.percentile(areas, [tail, 100 - tail])
     return Interval(value=value, low=float(low), high=float(high))
 
 
-def _rank_auc(is_ill: np.ndarray, probabilities: np.ndarray) -> float:
+def rank_auc(is_ill: np.ndarray, probabilities: np.ndarray) -> float:
     """Mann-Whitney form of the area; ties count half. Twenty times faster than the curve."""
     ill, well = np.sort(probabilities[is_ill]), probabilities[~is_ill]
     above = len(ill) - np.searchsorted(ill, well, side="right")

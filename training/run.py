@@ -2,12 +2,15 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
+from torch import nn
 
 from config.training import Recipe
 from inference.network import RadiographNet, build_network
@@ -34,8 +37,11 @@ class EpochFigures:
     validation_loss: float
     validation_accuracy: float
     validation_auc: float
-    loading_fraction: float  # share of the epoch spent fetching and augmenting images
+    loading_fraction: float  # share of the epoch spent fetching and changing images
     seconds: float
+    # Absent in runs of before they were measured:
+    train_auc: float | None = None  # of ill against well, on changed images
+    fetching_fraction: float | None = None  # the fetching alone
 
 
 @dataclass(kw_only=True)
@@ -43,6 +49,7 @@ class Progress:
     """Everything that changes while training; what a checkpoint holds."""
 
     network: RadiographNet
+    parallel: nn.Module  # the network, wrapped where several ranks share it
     averaged: RadiographNet
     optimizer: torch.optim.Optimizer
     history: list[EpochFigures]
@@ -54,8 +61,50 @@ class Progress:
         return len(self.history)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where weights come from: what records call it, and the hash of the file with the weights."""
+
+    name: str
+    sha256: str | None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+IMAGENET = Origin(name="torchvision's ImageNet weights", sha256=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a network begins with: random weights unless an origin is named."""
+
+    origin: Origin | None = None
+    weights: Mapping[str, torch.Tensor] | None = None
+
+    @property
+    def from_imagenet(self) -> bool:
+        """Whether torchvision's weights are to be fetched."""
+        return self.origin == IMAGENET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teaching:
+    """Finished networks whose mean answer a new one is trained towards."""
+
+    networks: tuple[RadiographNet, ...]
+    origins: tuple[Origin, ...]
+    share: float  # of the teachers' answer in the target; the rest is the label
+
+
 def open_run(
-    run: Path, recipe: Recipe, prepared: PreparedSet, *, limit: int | None, resume: bool
+    run: Path,
+    recipe: Recipe,
+    prepared: PreparedSet,
+    *,
+    limit: int | None,
+    resume: bool,
+    origins: tuple[Beginning, Teaching | None],
 ) -> None:
     """Write down what the run is, or check that it is the one begun.
 
@@ -64,20 +113,25 @@ def open_run(
     RunUnusable
         The folder holds another run, or holds one and `resume` is not set.
     """
+    beginning, teaching = origins
     record = {
         "recipe": recipe.model_dump(mode="json"),
         "data_sha256": prepared.data_sha256,
         "preprocessing_version": PREPROCESSING_VERSION,
         "limit": limit,
+        "began_with": asdict(beginning.origin) if beginning.origin else None,
+        "taught_by": [asdict(origin) for origin in teaching.origins] if teaching else [],
+        "teaching_share": teaching.share if teaching else 0.0,
     }
     path = run / RUN_FILE
     if path.exists():
         if not resume:
             raise RunUnusable(f"{run}: holds a run already; add --resume or name another folder")
-        if json.loads(path.read_text(encoding="utf-8")) != record:
-            raise RunUnusable(f"{path}: begun with another recipe, limit or data; cannot resume")
+        if record | json.loads(path.read_text(encoding="utf-8")) != record:
+            raise RunUnusable(
+                f"{path}: begun with another recipe, limit, data or weights; cannot resume"
+            )
         return
-    run.mkdir(parents=True, exist_ok=True)
     write_file(path, f"{json.dumps(record, indent=1)}\n".encode())
 
 
@@ -126,10 +180,39 @@ class FinishedRun:
     recipe: Recipe
     data_sha256: str
     history: tuple[EpochFigures, ...]
+    began_with: Origin | None = None
+    taught_by: tuple[Origin, ...] = ()
+    averaged_with: Origin | None = None
+    averaged_share: float = 0.0  # of the other's weights in the mean
 
 
 def load_run(run: Path) -> FinishedRun:
     """Read the averaged weights of a run, finished or not.
+
+    Raises
+    ------
+    RunUnusable
+        The folder holds no run, no whole epoch, or one of another preprocessing version.
+    """
+    record, history = read_record(run)
+    recipe = Recipe.model_validate(record["recipe"])
+    network = build_network(recipe.architecture, outputs=recipe.classes)
+    network.load_state_dict(load_file(run / WEIGHTS_FILE))
+    began_with, averaged_with = record.get("began_with"), record.get("averaged_with")
+    return FinishedRun(
+        network=network.eval().to(memory_format=torch.channels_last),
+        recipe=recipe,
+        data_sha256=record["data_sha256"],
+        history=history,
+        began_with=Origin(**began_with) if began_with else None,
+        taught_by=tuple(Origin(**teacher) for teacher in record.get("taught_by", ())),
+        averaged_with=Origin(**averaged_with) if averaged_with else None,
+        averaged_share=record.get("averaged_share", 0.0),
+    )
+
+
+def read_record(run: Path) -> tuple[dict[str, Any], tuple[EpochFigures, ...]]:
+    """Read what a run is and its history, without its weights.
 
     Raises
     ------
@@ -143,12 +226,4 @@ def load_run(run: Path) -> FinishedRun:
         raise RunUnusable(f"{run}: no whole epoch of a run here ({error.strerror})") from error
     if record["preprocessing_version"] != PREPROCESSING_VERSION:
         raise RunUnusable(f"{run}: trained with preprocessing {record['preprocessing_version']}")
-    recipe = Recipe.model_validate(record["recipe"])
-    network = build_network(recipe.architecture, outputs=recipe.classes)
-    network.load_state_dict(load_file(run / WEIGHTS_FILE))
-    return FinishedRun(
-        network=network.eval().to(memory_format=torch.channels_last),
-        recipe=recipe,
-        data_sha256=record["data_sha256"],
-        history=tuple(EpochFigures(**figures) for figures in history),
-    )
+    return record, tuple(EpochFigures(**figures) for figures in history)

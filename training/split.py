@@ -2,20 +2,35 @@
 
 import hashlib
 from collections.abc import Sequence
-
-from training.kaggle import LabelledImage
+from typing import Protocol
 
 FOLDS = 8  # one of eight is held out: 12.5 % of the patients of each class
 
 
-def fold_of_each(images: Sequence[LabelledImage], *, seed: int, folds: int = FOLDS) -> list[int]:
+class Grouped(Protocol):
+    """An image whose patient, class and bytes are known."""
+
+    @property
+    def patient_key(self) -> str:
+        """Whose image it is."""
+
+    @property
+    def class_index(self) -> int:
+        """What it shows."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its file."""
+
+
+def fold_of_each(images: Sequence[Grouped], *, seed: int, folds: int = FOLDS) -> list[int]:
     """Give every image a fold number such that no patient and no duplicate stands in two folds.
 
     Patients are dealt out class by class in the order of a keyed hash, so the folds are balanced,
     do not depend on the order of the files, and stay the same when images are added elsewhere.
     """
     groups = _linked_groups(images)
-    members: dict[str, list[LabelledImage]] = {}
+    members: dict[str, list[Grouped]] = {}
     for image, group in zip(images, groups, strict=True):
         members.setdefault(group, []).append(image)
     by_class: dict[int, list[str]] = {}
@@ -30,7 +45,7 @@ def fold_of_each(images: Sequence[LabelledImage], *, seed: int, folds: int = FOL
     return [fold_of_group[group] for group in groups]
 
 
-def _linked_groups(images: Sequence[LabelledImage]) -> list[str]:
+def _linked_groups(images: Sequence[Grouped]) -> list[str]:
     """Name each image's group: patients who share a byte-identical image count as one."""
     parent: dict[str, str] = {}
 

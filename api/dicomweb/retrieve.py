@@ -1,4 +1,4 @@
-"""WADO-RS: objects, their metadata, frames and pictures (PS3.18 10.4)."""
+"""WADO-RS: the metadata of objects, and pictures of them (PS3.18 10.4)."""
 
 import io
 
@@ -7,35 +7,15 @@ import numpy.typing as npt
 import pydicom
 from PIL import Image
 from pydicom import FileDataset
-from pydicom.encaps import get_frame
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import (
-    ExplicitVRBigEndian,
-    JPEG2000TransferSyntaxes,
-    JPEGLSTransferSyntaxes,
-    JPEGTransferSyntaxes,
-    RLETransferSyntaxes,
-)
 
 from api.dicomweb.search import Json, as_json
-from api.errors import ImageNotShown, UnknownThing
 from api.images.pattern_tables import grey_table
 from api.images.shown import ShownImage, show
-from inference.errors import DECODER_ERRORS
 from inference.grey_scale import Preset, PresetKind
 
-DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
-OCTETS = "application/octet-stream"
 PIXEL_DATA = "7FE00010"
 THUMBNAIL_SIDE = 200
-# PS3.18 table 8.7.3-6: media types of compressed frames.
-_COMPRESSED = (
-    (JPEG2000TransferSyntaxes, "image/jp2"),
-    (JPEGLSTransferSyntaxes, "image/jls"),
-    (JPEGTransferSyntaxes, "image/jpeg"),
-    (RLETransferSyntaxes, "image/dicom-rle"),
-)
 _FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 
 
@@ -49,39 +29,6 @@ def metadata(header: FileDataset, address: str) -> Json:
         )
         found[PIXEL_DATA] = {"vr": "OW", "BulkDataURI": place}
     return found
-
-
-def frame(content: bytes, number: int, *, as_stored: bool) -> tuple[bytes, str]:
-    """Return a frame's bytes and their media type.
-
-    Parameters
-    ----------
-    content
-        The object's file.
-    number
-        From 1.
-    as_stored
-        Compressed frames as they are; otherwise decoded, low byte first.
-    """
-    ds = pydicom.dcmread(io.BytesIO(content))
-    frames = int(ds.get("NumberOfFrames") or 1)
-    if not ds.get("PixelData") or not 1 <= number <= frames:
-        raise UnknownThing("there is no such frame")
-    syntax = ds.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and syntax.is_encapsulated and as_stored:
-        kind = next((name for group, name in _COMPRESSED if syntax in group), OCTETS)
-        encoded = get_frame(ds.PixelData, number - 1, number_of_frames=frames)
-        return encoded, f"{kind}; transfer-syntax={syntax}"
-    if not syntax.is_encapsulated and syntax != ExplicitVRBigEndian:
-        length = len(ds.PixelData) // frames
-        pixels = ds.Rows * ds.Columns * ds.SamplesPerPixel * (ds.BitsAllocated // 8)
-        length = min(length, pixels)
-        return bytes(ds.PixelData[(number - 1) * length : number * length]), OCTETS
-    try:
-        decoded = pixel_array(ds, index=number - 1)
-    except DECODER_ERRORS as error:
-        raise ImageNotShown(f"cannot be decoded ({type(error).__name__})") from error
-    return decoded.astype(decoded.dtype.newbyteorder("<")).tobytes(), OCTETS
 
 
 def picture(content: bytes, *, kind: str, viewport: str, window: str) -> bytes:

@@ -1,7 +1,9 @@
 """QIDO-RS: query parameters to a search, and what is found to DICOM JSON (PS3.18 10.6, annex F)."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydicom import FileDataset
@@ -9,8 +11,9 @@ from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from api.errors import RequestMalformed
-from archive.records import Study, StudyDetail
-from archive.review_records import StudyQuery
+from archive.database import Archive
+from archive.records import ReportKind, Study
+from archive.review_records import StudyContents, StudyQuery
 
 Json = dict[str, Any]
 
@@ -30,6 +33,17 @@ _TEXT_KEYS = {
 _DATE = re.compile(r"(\d{8})?(-)?(\d{8})?")
 _HEX_TAG = re.compile(r"[0-9A-Fa-f]{8}")
 # What is asked about the answer, not about objects.
+ALL = "all"
+_CHARACTER_SET = "00080005"
+# Of the objects that we make: PS3.3 C.7.3.1.1.1.
+REPORT_MODALITIES = {
+    ReportKind.AI_RESULT: "SR",
+    ReportKind.HEAT_MAP: "OT",
+    ReportKind.SEGMENTATION: "SEG",
+    ReportKind.OUTLINE: "PR",
+    ReportKind.REVIEW: "SR",
+    ReportKind.REJECTION_NOTE: "KO",
+}
 _OPTIONS = frozenset({"limit", "offset", "includefield", "fuzzymatching"})
 SERIES_KEYWORDS = ("Modality", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription")
 INSTANCE_KEYWORDS = (
@@ -74,7 +88,27 @@ def study_query(parameters: Sequence[tuple[str, str]]) -> tuple[StudyQuery, list
         else:
             warnings.append("a key that is not supported was left out of the search")
     values["limit"] = min(values.get("limit", DEFAULT_PAGE), LARGEST_PAGE)
+    values["report_kinds"] = tuple(
+        kind for kind, modality in REPORT_MODALITIES.items() if modality == values.get("modality")
+    )
     return StudyQuery(**values), warnings
+
+
+def studies(archive: Archive, query: StudyQuery, address: str) -> tuple[list[Json], bool]:
+    """Return the studies that match in DICOM JSON, and whether there are more of them."""
+    repository = archive.repository
+    found = repository.find_studies(replace(query, limit=query.limit + 1))
+    page = found[: query.limit]
+    contents = repository.contents_of([study.study_uid for study in page])
+    answers = [study_json(study, contents[study.study_uid], address) for study in page]
+    return answers, len(found) > query.limit
+
+
+def included(parameters: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the keywords that `includefield` names; `all` is a word of its own."""
+    texts = [value for name, value in parameters if name == "includefield"]
+    names = (name.strip() for text in texts for name in text.split(","))
+    return tuple(filter(None, (name if name == ALL else _keyword(name) for name in names)))
 
 
 def paged(found: Sequence[Json], parameters: Mapping[str, str]) -> list[Json]:
@@ -84,31 +118,33 @@ def paged(found: Sequence[Json], parameters: Mapping[str, str]) -> list[Json]:
     return list(found[offset : offset + min(limit, LARGEST_PAGE)])
 
 
-def study_json(study: Study, modalities: Sequence[str], series_count: int, address: str) -> Json:
+def study_json(study: Study, contents: StudyContents, address: str) -> Json:
     """Return a study in DICOM JSON (PS3.18 table 10.6.3-3)."""
     attributes = study.attributes
     ds = Dataset()
     ds.StudyDate, ds.StudyTime = attributes.study_date, attributes.study_time
     ds.AccessionNumber, ds.InstanceAvailability = attributes.accession_number, "ONLINE"
-    ds.ModalitiesInStudy = list(modalities)
+    ds.ModalitiesInStudy = _modalities(contents)
     ds.StudyDescription = attributes.study_description
     ds.RetrieveURL = f"{address}/studies/{study.study_uid}"
     ds.PatientName, ds.PatientID = attributes.patient_name, attributes.patient_id
     ds.PatientBirthDate, ds.PatientSex = attributes.patient_birth_date, attributes.patient_sex
     ds.StudyInstanceUID, ds.StudyID = study.study_uid, ""
-    ds.NumberOfStudyRelatedSeries = series_count
-    ds.NumberOfStudyRelatedInstances = study.instance_count
+    ds.NumberOfStudyRelatedSeries = contents.series_count
+    ds.NumberOfStudyRelatedInstances = contents.object_count
     return as_json(ds)
 
 
-def series_json(headers: Sequence[FileDataset], address: str) -> list[Json]:
+def series_json(
+    headers: Sequence[FileDataset], address: str, asked: Sequence[str] = ()
+) -> list[Json]:
     """Return the series of objects in DICOM JSON (PS3.18 table 10.6.3-4)."""
     by_series: dict[str, list[FileDataset]] = {}
     for header in headers:
         by_series.setdefault(str(header.SeriesInstanceUID), []).append(header)
     found = []
     for series_uid, members in by_series.items():
-        ds = _chosen(members[0], SERIES_KEYWORDS)
+        ds = _chosen(members[0], SERIES_KEYWORDS, asked)
         ds.StudyInstanceUID = members[0].StudyInstanceUID
         ds.NumberOfSeriesRelatedInstances = len(members)
         ds.RetrieveURL = f"{address}/studies/{ds.StudyInstanceUID}/series/{series_uid}"
@@ -116,9 +152,9 @@ def series_json(headers: Sequence[FileDataset], address: str) -> list[Json]:
     return found
 
 
-def instance_json(header: FileDataset, address: str) -> Json:
+def instance_json(header: FileDataset, address: str, asked: Sequence[str] = ()) -> Json:
     """Return an object in DICOM JSON (PS3.18 table 10.6.3-5)."""
-    ds = _chosen(header, INSTANCE_KEYWORDS)
+    ds = _chosen(header, INSTANCE_KEYWORDS, asked)
     ds.StudyInstanceUID, ds.SeriesInstanceUID = header.StudyInstanceUID, header.SeriesInstanceUID
     ds.InstanceAvailability = "ONLINE"
     ds.RetrieveURL = (
@@ -138,28 +174,37 @@ def matching(found: Sequence[Json], parameters: Sequence[tuple[str, str]]) -> li
     return [one for one in found if all(_has(one, tag, v) for tag, v in wanted.items())]
 
 
-def series_count(detail: StudyDetail) -> int:
-    """Return how many series a study has, ours included."""
-    received = {one.key.series_uid for one in detail.instances}
-    return len(received | {one.key.series_uid for one in detail.reports})
-
-
-def modalities(detail: StudyDetail) -> list[str]:
-    """Return the modalities of a study; the reports are SR or, as pictures, OT."""
-    found = {one.modality for one in detail.instances if one.modality}
-    reports = {"OT" if one.sop_class_uid.endswith(".1.7") else "SR" for one in detail.reports}
-    return sorted(found | reports)
+def _modalities(contents: StudyContents) -> list[str]:
+    ours = {REPORT_MODALITIES[kind] for kind in contents.report_kinds}
+    return sorted({one for one in contents.modalities if one} | ours)
 
 
 def as_json(ds: Dataset) -> Json:
-    """Return a data set in the DICOM JSON model, tags in order."""
-    found: Json = ds.to_json_dict()
-    return dict(sorted(found.items()))
+    """Return a data set in the DICOM JSON model, tags in order.
+
+    Elements that break their value representation are left out: JSON has no form for them.
+    """
+    found: Json = ds.to_json_dict(suppress_invalid_tags=True)
+    if _CHARACTER_SET in found:
+        # The text is UTF-8 here, whatever the file was written in (PS3.18 F.2).
+        found[_CHARACTER_SET] = {"vr": "CS", "Value": ["ISO_IR 192"]}
+    return {tag: one for tag, one in sorted(found.items()) if _is_json(one)}
 
 
-def _chosen(header: Dataset, keywords: Sequence[str]) -> Dataset:
+def _is_json(value: Any) -> bool:
+    """Return whether JSON can say this: it knows no infinity and no NaN (RFC 8259 6)."""
+    if isinstance(value, dict):
+        return all(_is_json(one) for one in value.values())
+    if isinstance(value, list):
+        return all(_is_json(one) for one in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _chosen(header: Dataset, keywords: Sequence[str], asked: Sequence[str]) -> Dataset:
+    if ALL in asked:
+        return header
     ds = Dataset()
-    for keyword in keywords:
+    for keyword in (*keywords, *asked):
         if keyword in header:
             ds[keyword] = header[keyword]
     return ds

@@ -10,8 +10,8 @@ from api.auth.access import allow
 from api.auth.accounts import public_url
 from api.auth.principal import Principal
 from api.dependencies import Context, InContext
-from api.dicomweb import multipart, retrieve, search, store
-from api.dicomweb.accept import ANY, first_of, wanted
+from api.dicomweb import encoding, multipart, retrieve, search, store
+from api.dicomweb.accept import first_of
 from api.dicomweb.objects import StoredObject, content_of, find, header_of, headers_of
 from api.errors import NotAcceptable
 from api.problems import problem_responses
@@ -25,6 +25,8 @@ Reader = Annotated[Principal, Depends(allow(scope=Scope.READ))]
 Storer = Annotated[Principal, Depends(allow(Role.ADMIN, scope=Scope.STORE))]
 Uid = Annotated[str, Path(pattern=UID_PATTERN, max_length=64)]
 
+# PS3.18 10.4.1.1.6: numbers from 1, with commas.
+FRAMES = r"^[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*$"
 # PS3.18 8.3.5.1.3 and 8.3.5.1.4: width,height, and centre,width,function.
 VIEWPORT = r"^$|^[1-9][0-9]{0,3},[1-9][0-9]{0,3}$"
 WINDOW = (
@@ -57,16 +59,10 @@ def search_studies(request: Request, context: InContext, principal: Reader) -> R
     """Return studies that match; keys by keyword or hexadecimal tag."""
     _take_json(request)
     query, warnings = search.study_query(request.query_params.multi_items())
-    repository = context.archive.repository
-    address = _address(context)
-    found = []
-    for study in repository.find_studies(query):
-        detail = repository.study(study.study_uid)
-        found.append(
-            search.study_json(
-                study, search.modalities(detail), search.series_count(detail), address
-            )
-        )
+    found, has_more = search.studies(context.archive, query, _address(context))
+    if has_more and "limit" not in request.query_params:
+        # PS3.18 10.6.3.2.
+        warnings.append("more studies match than were returned: ask on with limit and offset")
     note(request, principal, AuditAction.STUDIES_SEARCHED, count=len(found))
     return _dicom_json(found, warnings)
 
@@ -85,7 +81,8 @@ def search_series(
     del principal
     _take_json(request)
     headers = headers_of(context.archive, find(context.archive, study_uid))
-    return _matched(request, search.series_json(headers, _address(context)))
+    asked = search.included(request.query_params.multi_items())
+    return _matched(request, search.series_json(headers, _address(context), asked))
 
 
 @router.get(
@@ -215,38 +212,30 @@ def retrieve_instance(
 
 
 @router.get(
-    "/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/frames/{frame}",
-    operation_id="wado_frame",
-    summary="One frame (WADO-RS)",
+    "/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/frames/{frames}",
+    operation_id="wado_frames",
+    summary="Frames of an image (WADO-RS)",
     response_class=Response,
     responses=_MULTIPART,
 )
-def retrieve_frame(
+def retrieve_frames(
     request: Request,
     context: InContext,
     principal: Reader,
     study_uid: Uid,
     series_uid: Uid,
     sop_instance_uid: Uid,
-    frame: Annotated[int, Path(ge=1, le=100_000)],
+    frames: Annotated[str, Path(pattern=FRAMES, max_length=200, examples=["1"])],
 ) -> Response:
-    """Return a frame: compressed as it is stored where that is taken, else decoded."""
+    """Return frames: compressed as they are stored where that is taken, else decoded."""
     [one] = find(context.archive, study_uid, series_uid, sop_instance_uid)
-    accept = request.headers.get("accept", "")
-    takes = wanted(accept)
-    as_stored = any(
-        kind.transfer_syntax == "*" or kind.media_type.startswith(("image/", ANY)) for kind in takes
+    parts = encoding.frames_as(
+        request.headers.get("accept", ""),
+        content_of(context.archive, one),
+        [int(number) for number in frames.split(",")],
     )
-    content, media_type = retrieve.frame(
-        content_of(context.archive, one), frame, as_stored=as_stored
-    )
-    kind = media_type.partition(";")[0]
-    first_of(accept, (kind, retrieve.OCTETS))
     _note_read(request, principal, one)
-    body, content_type = multipart.body_of(
-        [multipart.Part(media_type=media_type, content=content)], kind
-    )
-    return Response(body, headers={"Content-Type": content_type})
+    return _related(parts)
 
 
 @router.get(
@@ -302,6 +291,7 @@ _STORE: dict[str, Any] = {
             "description": "Some is stored; FailedSOPSequence has the rest.",
             "content": {retrieve.DICOM_JSON: {"schema": {"type": "object"}}},
         },
+        # The one refusal that is no problem document: PS3.18 table 10.5.3-1 asks for DICOM JSON.
         409: {
             "description": "Nothing is stored; FailedSOPSequence says why.",
             "content": {retrieve.DICOM_JSON: {"schema": {"type": "object"}}},
@@ -354,7 +344,7 @@ def store_objects_of_study(
 def _stored(
     request: Request, context: Context, principal: Principal, body: bytes, study_uid: str
 ) -> Response:
-    parts = multipart.parts_of(body, request.headers.get("content-type", ""), retrieve.DICOM)
+    parts = multipart.parts_of(body, request.headers.get("content-type", ""), encoding.DICOM)
     settings = context.settings.node
     stored = store.store(
         (part.content for part in parts),
@@ -371,7 +361,8 @@ def _stored(
 def _instances(request: Request, context: Context, objects: tuple[StoredObject, ...]) -> Response:
     _take_json(request)
     address = _address(context)
-    found = [search.instance_json(h, address) for h in headers_of(context.archive, objects)]
+    asked = search.included(request.query_params.multi_items())
+    found = [search.instance_json(h, address, asked) for h in headers_of(context.archive, objects)]
     return _matched(request, found)
 
 
@@ -389,19 +380,21 @@ def _metadata(
 def _objects(
     request: Request, context: Context, principal: Principal, objects: tuple[StoredObject, ...]
 ) -> Response:
-    kind = first_of(request.headers.get("accept", ""), (retrieve.DICOM,))
+    accept = request.headers.get("accept", "")
+    asked, _ = first_of(accept, (encoding.DICOM,))
+    is_single = not asked.is_multipart and asked.media_type == encoding.DICOM
+    if is_single and len(objects) > 1:
+        raise NotAcceptable("several objects come as multipart/related only")
+    parts = list(encoding.objects_as(accept, (content_of(context.archive, one) for one in objects)))
     _note_read(request, principal, objects[0], count=len(objects))
-    if not kind.is_multipart and kind.media_type == retrieve.DICOM:
-        if len(objects) > 1:
-            raise NotAcceptable("several objects come as multipart/related only")
-        return Response(content_of(context.archive, objects[0]), media_type=retrieve.DICOM)
-    body, content_type = multipart.body_of(
-        (
-            multipart.Part(media_type=retrieve.DICOM, content=content_of(context.archive, one))
-            for one in objects
-        ),
-        retrieve.DICOM,
-    )
+    if is_single:
+        return Response(parts[0].content, headers={"Content-Type": parts[0].media_type})
+    return _related(parts)
+
+
+def _related(parts: list[multipart.Part]) -> Response:
+    kind = parts[0].media_type.partition(";")[0]
+    body, content_type = multipart.body_of(parts, kind)
     return Response(body, headers={"Content-Type": content_type})
 
 
@@ -413,8 +406,7 @@ def _picture(
     viewport: str,
     window: str,
 ) -> Response:
-    kind = first_of(request.headers.get("accept", ""), ("image/jpeg", "image/png")).media_type
-    media_type = kind if kind in ("image/jpeg", "image/png") else "image/jpeg"
+    _, media_type = first_of(request.headers.get("accept", ""), ("image/jpeg", "image/png"))
     content = retrieve.picture(
         content_of(context.archive, one), kind=media_type, viewport=viewport, window=window
     )

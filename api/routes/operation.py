@@ -8,8 +8,8 @@ from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import InContext
-from api.operation import known_destination, operation_of, replay
-from api.operation_schemas import OperationBody, ReplayBody
+from api.operation import known_destination, operation_of, reload_rules, replay
+from api.operation_schemas import OperationBody, ReplayBody, RulesBody
 from api.problems import problem_responses
 from api.schemas import ReplayAnswer
 from archive.account_records import Role, Scope
@@ -93,6 +93,22 @@ def resume_destination(
     name = known_destination(context, destination)
     context.archive.repository.resume_destination(name)
     note(request, principal, AuditAction.RESUME, destination=name)
+
+
+@router.post(
+    "/rules/reload",
+    operation_id="reload_rules",
+    summary="Have every node read the rules file again",
+    status_code=202,
+    responses=problem_responses(
+        401, 403, 422, 503, _422="The rules are wrong; the old ones stay in force."
+    ),
+)
+def post_rules_reload(request: Request, context: InContext, principal: Operator) -> RulesBody:
+    """Check the rules, then ask the nodes; `get_operation` tells what each works by."""
+    rules = reload_rules(context, asked_by=principal.name)
+    note(request, principal, AuditAction.RULES_RELOADED, rules_sha256=rules.rules_sha256)
+    return rules
 
 
 @router.post(

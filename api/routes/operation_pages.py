@@ -9,7 +9,8 @@ from api.audit import AuditAction, note
 from api.auth.access import allow_page
 from api.auth.principal import Principal
 from api.dependencies import InContext
-from api.operation import known_destination, operation_of, replay
+from api.errors import RulesRefused
+from api.operation import known_destination, operation_of, reload_rules, replay
 from api.operation_schemas import ReplayBody
 from archive.account_records import Role, User
 from archive.records import DeliveryState
@@ -25,6 +26,12 @@ SEE_OTHER = 303
 @router.get("", response_class=HTMLResponse)
 def operation(request: Request, context: InContext, user: Admin) -> Response:
     """Return how the installation stands."""
+    return _page(request, context, user)
+
+
+def _page(
+    request: Request, context: InContext, user: User, *, rules_fault: str = "", status: int = 200
+) -> Response:
     repository = context.archive.repository
     failures = [
         *repository.deliveries(state=DeliveryState.GAVE_UP, limit=FAILURES_ON_PAGE),
@@ -43,7 +50,9 @@ def operation(request: Request, context: InContext, user: Admin) -> Response:
             "failures": failures,
             "words_for": words_for,
             "failed_reviews": repository.failed_reviews(),
+            "rules_fault": rules_fault,
         },
+        status_code=status,
     )
 
 
@@ -64,6 +73,22 @@ def replay_from_page(
     if body.delivery_ids or body.state:
         count = replay(context, body)
         note(request, Principal(user=user), AuditAction.REPLAY, count=count)
+    return RedirectResponse("/ops", status_code=SEE_OTHER)
+
+
+@router.post("/rules/reload")
+def reload_from_page(request: Request, context: InContext, user: Admin) -> Response:
+    """Have every node read the rules again, or say what is wrong with them."""
+    try:
+        rules = reload_rules(context, asked_by=user.login)
+    except RulesRefused as error:
+        return _page(request, context, user, rules_fault=error.detail, status=error.status)
+    note(
+        request,
+        Principal(user=user),
+        AuditAction.RULES_RELOADED,
+        rules_sha256=rules.rules_sha256,
+    )
     return RedirectResponse("/ops", status_code=SEE_OTHER)
 
 

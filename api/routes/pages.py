@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.account_schemas import session_body
+from api.ahead import fetched_ahead
 from api.auth.access import allow_page
 from api.dependencies import InContext
 from api.navigation import pages_of
@@ -18,15 +19,22 @@ STUDIES_ON_PAGE = 50
 # The modules of the reading page, asked for together instead of one after the other.
 READING_MODULES = (
     "cases",
+    "comparing",
+    "deciding",
+    "desk",
     "dialogs",
     "grey",
     "inferno",
+    "key_rows",
     "keys",
     "live",
+    "measure",
     "paint_canvas",
     "paint_webgl",
     "panel",
+    "pointer",
     "requests",
+    "site",
     "timings",
     "view",
     "viewer",
@@ -47,9 +55,11 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
             "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
+            "ahead": fetched_ahead(context),
         },
     )
 

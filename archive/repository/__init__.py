@@ -1,13 +1,14 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-watching, reading, operating, accounts, links to choose passwords, signing in, tokens, auditing,
-reviewing and the reading list. All methods are synchronous and thread safe; each is one
-transaction.
+committing, watching, reading, operating, ruling, accounts, links to choose passwords, signing in,
+tokens, auditing, reviewing and the reading list. All methods are synchronous and thread safe; each
+is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
 from archive.repository.auditing import AuditRows
+from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
@@ -18,6 +19,7 @@ from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
+from archive.repository.ruling import RulingRows
 from archive.repository.signing_in import SigningInRows
 from archive.repository.tokens import TokenRows
 from archive.repository.watching import WatchingRows
@@ -31,9 +33,11 @@ class Repository(
     WorkingRows,
     PredictingRows,
     DeliveringRows,
+    CommittingRows,
     WatchingRows,
     ReadingRows,
     OperatingRows,
+    RulingRows,
     AccountRows,
     PasswordLinkRows,
     SigningInRows,

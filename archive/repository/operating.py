@@ -229,6 +229,7 @@ def _standing(connection: Connection, destination: str, now: datetime) -> Destin
         .limit(1)
     ).one_or_none()
     gave_up = counts.get(DeliveryState.GAVE_UP)
+    committed = counts.get(DeliveryState.COMMITTED)
     return DestinationStanding(
         destination=destination,
         is_paused=paused is not None,
@@ -236,6 +237,7 @@ def _standing(connection: Connection, destination: str, now: datetime) -> Destin
         waiting=sum(row.number for row in waiting),
         oldest_waiting_seconds=max((age_seconds(row.oldest, now) for row in waiting), default=0.0),
         delivered=sum(row.number for row in settled),
+        committed=committed.number if committed else 0,
         gave_up=gave_up.number if gave_up else 0,
         last_delivered_at=max((row.delivered_at for row in settled), default=None),
         last_failure=failed.reason if failed else "",

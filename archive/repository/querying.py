@@ -1,15 +1,16 @@
 """Studies found by what stands in them, as QIDO-RS asks (PS3.18 10.6 and PS3.4 C.2.2.2)."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 
-from archive.records import Study
+from archive.records import ReportKind, Study, StudyUid
 from archive.repository.reading import studies_with_counts
-from archive.repository.rows import study_of
+from archive.repository.rows import AnyRow, study_of
 from archive.repository.transactions import Transactions
-from archive.review_records import StudyQuery
-from archive.schema import instances, studies
+from archive.review_records import StudyContents, StudyQuery
+from archive.schema import instances, reports, studies
 
 _ESCAPE = "\\"
 
@@ -29,6 +30,35 @@ class QueryingRows(Transactions):
         with self._reading() as connection:
             return tuple(study_of(row) for row in connection.execute(statement))
 
+    def contents_of(self, study_uids: Sequence[StudyUid]) -> dict[StudyUid, StudyContents]:
+        """Return what each of these studies holds."""
+        received = select(instances.c.study_uid, instances.c.series_uid, instances.c.modality)
+        made = select(reports.c.study_uid, reports.c.series_uid, reports.c.kind)
+        with self._reading() as connection:
+            theirs = _by_study(
+                connection.execute(received.where(instances.c.study_uid.in_(study_uids)))
+            )
+            ours = _by_study(connection.execute(made.where(reports.c.study_uid.in_(study_uids))))
+        return {uid: _contents(theirs.get(uid, []), ours.get(uid, [])) for uid in study_uids}
+
+
+def _by_study(rows: Iterable[AnyRow]) -> dict[str, list[tuple[str, str]]]:
+    """Return series and modality, or kind, of each object by its study."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        study_uid, series_uid, kind = tuple(row)
+        found.setdefault(study_uid, []).append((series_uid, kind))
+    return found
+
+
+def _contents(theirs: list[tuple[str, str]], ours: list[tuple[str, str]]) -> StudyContents:
+    return StudyContents(
+        modalities=frozenset(modality for _, modality in theirs),
+        report_kinds=frozenset(ReportKind(kind) for _, kind in ours),
+        series_count=len({series_uid for series_uid, _ in (*theirs, *ours)}),
+        object_count=len(theirs) + len(ours),
+    )
+
 
 def _conditions(query: StudyQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
@@ -47,14 +77,27 @@ def _conditions(query: StudyQuery) -> list[ColumnElement[bool]]:
     if query.last_date:
         # Studies without a date would sort before every date.
         found.append(and_(studies.c.study_date <= query.last_date, studies.c.study_date != ""))
-    for column, value in (
-        (instances.c.modality, query.modality),
-        (instances.c.sop_class_uid, query.sop_class_uid),
-    ):
-        if value:
-            held = (instances.c.study_uid == studies.c.study_uid) & (column == value)
-            found.append(select(instances.c.study_uid).where(held).correlate(studies).exists())
+    if query.modality:
+        found.append(
+            or_(
+                _holds(instances, instances.c.modality == query.modality),
+                _holds(reports, reports.c.kind.in_(query.report_kinds)),
+            )
+        )
+    if query.sop_class_uid:
+        found.append(
+            or_(
+                _holds(instances, instances.c.sop_class_uid == query.sop_class_uid),
+                _holds(reports, reports.c.sop_class_uid == query.sop_class_uid),
+            )
+        )
     return found
+
+
+def _holds(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return whether a study has an object in a table of which a condition is true."""
+    held = and_(table.c.study_uid == studies.c.study_uid, condition)
+    return select(table.c.study_uid).where(held).correlate(studies).exists()
 
 
 def _matches(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:

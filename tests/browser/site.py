@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from playwright.sync_api import (
@@ -11,6 +12,7 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -72,7 +74,7 @@ class Site:
 
 
 @contextmanager
-def site(archive: Archive, browser: Browser, **sections: dict[str, object]) -> Iterator[Site]:
+def site(archive: Archive, browser: Browser, **sections: Any) -> Iterator[Site]:
     """The web process on a free port."""
     sections.setdefault("api", {})["port"] = free_port()
     settings = web_settings(**sections)
@@ -89,6 +91,12 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def looked_at(page: Page, name: str) -> None:
+    """Wait until a case is open and was looked at for long enough to be decided."""
+    expect(page.locator("#panel-identity")).to_contain_text(name)
+    page.locator("#accept:enabled").wait_for()
 
 
 def a_chest(seed: int, rows: int = 640, columns: int = 512) -> np.ndarray:

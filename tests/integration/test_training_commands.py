@@ -11,18 +11,22 @@ import pytest
 import torch
 import yaml
 from pydicom import dcmread
+from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from config.training import DEFAULT_TRAINING_FILE, load_training_settings
-from inference.bundle import verify_bundle
+from inference.bundle import CARD_FILE, verify_bundle
 from inference.model import load_classifier
 from inference.pixels import read_pixels
 from inference.preprocessing import to_model_input
 from tests.builders.kaggle import kaggle_folder
+from training.beginning import begin_with
 from training.commands import app
 from training.dataset import load
-from training.fit import Batch, fit
-from training.run import HISTORY_FILE, RUN_FILE, EpochFigures
+from training.fit import fit, new_network
+from training.ranks import Ranks
+from training.run import HISTORY_FILE, RUN_FILE, WEIGHTS_FILE, EpochFigures
+from training.trainer import Batch
 
 SMALL = {
     "architecture": "mobilenet_v2",
@@ -156,6 +160,7 @@ def test_seed_recipe_learns_on_a_limited_set(
     assert result.exit_code == 0, result.output
     [figures] = json.loads((tmp_path / HISTORY_FILE).read_text())
     assert figures["size"] == 224
+    assert figures["train_auc"] > 0.5
     assert figures["validation_auc"] > 0.8  # drawn pictures are easy
 
 
@@ -167,7 +172,7 @@ def test_interrupted_run_ends_with_the_same_figures(
     prepared: Path, settings: Path, tmp_path: Path
 ) -> None:
     data, recipe = load(prepared), load_training_settings(settings).recipes["hilum"]
-    cpu = torch.device("cpu")
+    alone = Ranks(device=torch.device("cpu"))
 
     def interrupt(batches: Iterable[Batch], epoch: int, _count: int) -> Iterator[Batch]:
         for place, batch in enumerate(batches):
@@ -175,19 +180,90 @@ def test_interrupted_run_ends_with_the_same_figures(
                 raise Killed
             yield batch
 
-    whole = fit(data, recipe, tmp_path / "whole", device=cpu)
+    whole = fit(data, recipe, tmp_path / "whole", ranks=alone)
     with pytest.raises(Killed):
-        fit(data, recipe, tmp_path / "cut", device=cpu, step_bar=interrupt)
-    resumed = fit(data, recipe, tmp_path / "cut", device=cpu, resume=True)
+        fit(data, recipe, tmp_path / "cut", ranks=alone, step_bar=interrupt)
+    resumed = fit(data, recipe, tmp_path / "cut", ranks=alone, resume=True)
 
     def results(history: list[EpochFigures]) -> list[dict[str, float]]:
-        timeless = {"seconds", "loading_fraction"}
+        timeless = {"seconds", "loading_fraction", "fetching_fraction"}
         return [{k: v for k, v in vars(f).items() if k not in timeless} for f in history]
 
     assert len(resumed) == recipe.epochs
     assert results(resumed) == results(whole)
     same = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "cut")]
     assert same[0] == same[1]
+
+
+def test_a_run_begins_with_the_weights_of_a_bundle_and_the_card_says_so(
+    prepared: Path, settings: Path, tmp_path: Path
+) -> None:
+    first, bundle, second = (tmp_path / name for name in ("first", "bundle", "second"))
+    common = ("--data", prepared, "--settings", settings)
+    hilum_train("fit", *common, "--run", first, "--epochs", 1)
+    hilum_train(
+        "publish", *common, "--run", first, "--out", bundle, "--version", "1.0.0", "--skip-test"
+    )
+
+    fitted = hilum_train("fit", *common, "--run", second, "--epochs", 1, "--begin-with", bundle)
+    hilum_train(
+        *("publish", *common, "--run", second, "--skip-test"),
+        *("--out", tmp_path / "next", "--version", "1.1.0"),
+    )
+
+    assert fitted.exit_code == 0, fitted.output
+    digest = verify_bundle(bundle).weights_sha256
+    record = json.loads((second / RUN_FILE).read_text())
+    assert record["began_with"] == {"name": "default 1.0.0", "sha256": digest}
+    card = (tmp_path / "next" / CARD_FILE).read_text()
+    assert f"From the weights of default 1.0.0 (SHA-256 `{digest}`)" in card
+    assert "From random weights" in (bundle / CARD_FILE).read_text()
+    begun = new_network(
+        load_training_settings(settings).recipes["hilum"], begin_with(str(bundle), bundle.parent)
+    )
+    published = load_classifier(bundle).network.state_dict()
+    assert all(torch.equal(begun.state_dict()[name], published[name]) for name in published)
+    line = only_line(hilum_train("fit", *common, "--run", second, "--epochs", 1, "--resume"))
+    assert "weights" in line
+
+
+def test_the_mean_of_two_networks_is_a_run_and_its_card_says_so(
+    prepared: Path, settings: Path, tmp_path: Path
+) -> None:
+    common = ("--data", prepared, "--settings", settings)
+    first, second, mean = (tmp_path / name for name in ("first", "second", "mean"))
+    hilum_train("fit", *common, "--run", first, "--epochs", 1)
+    hilum_train("fit", *common, "--run", second, "--epochs", 1, "--begin-with", first)
+
+    averaged = ("average", "--run", second, "--with", first, "--out", mean, "--share", 0.25)
+    result = hilum_train(*averaged)
+    again = hilum_train(*averaged)
+    hilum_train(
+        *("publish", *common, "--run", mean, "--skip-test"),
+        *("--out", tmp_path / "bundle", "--version", "1.0.0"),
+    )
+
+    assert result.exit_code == 0, result.output
+    one, two, between = (load_file(run / WEIGHTS_FILE) for run in (first, second, mean))
+    for name, value in between.items():
+        if value.is_floating_point():
+            expected = 0.75 * two[name] + 0.25 * one[name]
+            assert torch.allclose(value, expected, atol=1e-5), name
+    card = (tmp_path / "bundle" / CARD_FILE).read_text()
+    assert "then 25% of run first (SHA-256" in card
+    assert "holds a run already" in only_line(again)
+
+
+def test_weights_of_another_architecture_are_refused(
+    prepared: Path, settings: Path, tmp_path: Path
+) -> None:
+    common = ("fit", "--data", prepared, "--settings", settings)
+    hilum_train(*common, "--run", tmp_path / "first", "--epochs", 1)
+
+    other = (*common, "--run", tmp_path / "other", "--recipe", "seed", "--begin-with")
+    assert "run first" in only_line(hilum_train(*other, tmp_path / "first"))
+    assert "no-such" in only_line(hilum_train(*other, "no-such"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_resume_refuses_another_recipe_and_a_second_run_its_folder(
@@ -272,6 +348,10 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(kaggle: Path, tmp_path:
 def test_augmenting_takes_a_small_part_of_a_step(prepared: Path, tmp_path: Path) -> None:
     recipe = load_training_settings().recipes["seed"].with_epochs(1)
 
-    [figures] = fit(load(prepared), recipe, tmp_path, device=torch.device("cpu"), limit=32)
+    [figures] = fit(
+        load(prepared), recipe, tmp_path, ranks=Ranks(device=torch.device("cpu")), limit=32
+    )
 
     assert figures.loading_fraction < 0.25  # measured 0.03 to 0.1 on whole epochs
+    assert figures.fetching_fraction is not None
+    assert figures.fetching_fraction < figures.loading_fraction

@@ -43,10 +43,12 @@ def sender_settings(*destinations: Destination) -> Settings:
 
 
 @contextlib.contextmanager
-def running_sender(archive: Archive, *destinations: Destination) -> Iterator[None]:
+def running_sender(
+    archive: Archive, *destinations: Destination, settings: Settings | None = None
+) -> Iterator[None]:
     """A sender for the time of a block; fails when it does not stop."""
     stop, ready = threading.Event(), threading.Event()
-    settings = sender_settings(*destinations)
+    settings = settings or sender_settings(*destinations)
     thread = threading.Thread(
         target=delivery.run, args=(settings, archive, stop, ready.set), daemon=True
     )
@@ -319,6 +321,30 @@ def test_two_senders_on_one_archive_send_each_report_once(archive: Archive) -> N
         wait_for(archive, DeliveryState.DELIVERED, 20)
     uids = [event.request.AffectedSOPInstanceUID for event in got]  # type: ignore[union-attr]
     assert len(uids) == len(set(uids)) == 20
+
+
+def test_a_destination_gets_as_many_associations_at_once_as_its_settings_say(
+    archive: Archive,
+) -> None:
+    port = free_port()
+    for study in range(1, 7):
+        a_study_with_reports(archive, study)
+    together = threading.Barrier(3)
+
+    def answer_when_three_are_here(_event: Event) -> int:
+        together.wait(10)
+        return 0
+
+    several = destination(port).model_copy(update={"connections": 3})
+    settings = sender_settings(several)
+    one_each = settings.delivery.model_copy(update={"batch_size": 1})
+    with (
+        answering_pacs(port, answer_when_three_are_here) as got,
+        running_sender(archive, settings=settings.model_copy(update={"delivery": one_each})),
+    ):
+        wait_for(archive, DeliveryState.DELIVERED, 6)
+    assert len({id(event.assoc) for event in got}) == 3
+    assert len(got) == 6
 
 
 @pytest.mark.peer("dcmtk")

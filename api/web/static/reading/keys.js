@@ -26,12 +26,14 @@ export const ACTIONS = [
   { name: "closer", keys: ["+", "="], words: "Zoom in" },
   { name: "further", keys: ["-"], words: "Zoom out" },
   { name: "preset", keys: ["w"], words: "Next window preset" },
-  { name: "length", keys: ["l"], words: "Measure a length" },
-  { name: "box", keys: ["b"], words: "Measure a box" },
+  { name: "length", keys: ["l"], words: "Measure a length: two clicks, or drag" },
+  { name: "box", keys: ["b"], words: "Measure a box: two clicks, or drag" },
   { name: "prior", keys: ["v"], words: "Prior side by side" },
   { name: "image", keys: ["."], words: "Next image of the study" },
   { name: "opinionPresent", keys: ["p"], words: "Own opinion: pneumonia (blind first)" },
   { name: "opinionAbsent", keys: ["n"], words: "Own opinion: none (blind first)" },
+  { name: "renew", keys: ["e"], words: "Show what changed in the open case" },
+  { name: "news", keys: ["t"], words: "Take what arrived into the list" },
   { name: "open", keys: ["g"], words: "Open in the other viewer" },
   { name: "help", keys: ["?"], words: "Keys" },
 ];
@@ -39,13 +41,15 @@ export const ACTIONS = [
 // Not movable: with Shift they cannot be typed by mistake, and the space bar peeks while held.
 export const FIXED = [
   { keys: "Shift + arrows", words: "Window width and centre" },
+  { keys: "Ctrl + arrows", words: "Move the image" },
   { keys: "Space, held", words: "Peek at the heat map" },
   { keys: "Ctrl + Enter", words: "Save a rejection, a correction, a comment" },
   { keys: "1, 2, 3", words: "Correct to pneumonia, none, indeterminate" },
   { keys: "Escape", words: "Leave a field" },
 ];
 
-const STORE = "hilum.keys";
+// Of each person their own, also where several use one browser.
+const STORE = `hilum.keys.${document.body.dataset.login || ""}`;
 
 /** @returns {{isOn: boolean, moved: Record<string, string>}} */
 export function keySettings() {

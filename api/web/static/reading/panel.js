@@ -35,29 +35,53 @@ export function resultOf(study) {
   return { result, finding: findings[0] || null };
 }
 
-/** @param {any} study @param {boolean} isCovered */
-export function showResult(study, isCovered) {
+const MEANING = /** @type {Record<string, string>} */ ({ ...PRESENCE_SAID, ABSENT: "no pneumonia" });
+const OPPOSITE = /** @type {Record<string, string>} */ ({ PRESENT: "ABSENT", ABSENT: "PRESENT" });
+
+/** What accepting and rejecting a finding state. @param {any} finding null: nothing is told */
+export function meaningOf(finding) {
+  if (!finding) return { accepted: "", rejected: "" };
+  const [stated, opposite] = [MEANING[finding.presence], MEANING[OPPOSITE[finding.presence]]];
+  return { accepted: `\u00b7 ${stated}`, rejected: opposite ? `\u00b7 ${opposite}` : "" };
+}
+
+/** @param {any} study @param {boolean} isCovered @param {string} [imageUid] the image that is shown */
+export function showResult(study, isCovered, imageUid = "") {
   const { result, finding } = resultOf(study);
   const isShown = Boolean(finding) && !isCovered;
   element("result").classList.toggle("positive", isShown && finding.presence === "PRESENT");
   element("score").hidden = !isShown;
   say("ai-words", isCovered ? "AI result covered: say what you see (P pneumonia, N none)" : aiWords(study, finding));
-  say("ai-model", result ? `${result.model.name} ${result.model.version}` : "");
-  element("ai-statements").replaceChildren(
-    ...(isShown ? finding.statements : []).map((/** @type {string} */ words) => listItem(words)),
-  );
+  say("ai-model", result ? modelWords(result.model) : "");
+  const statements = [...(isShown ? finding.statements : []), ...(isCovered ? [] : refusalsOf(result, imageUid))];
+  element("ai-statements").replaceChildren(...statements.map((words) => listItem(words)));
+  say("ai-numbers", "");
   if (!isShown) return;
-  say("ai-numbers", `probability ${finding.probability.toFixed(2)}, threshold ${finding.threshold.toFixed(2)}`);
+  say("ai-numbers", `p ${finding.probability.toFixed(2)} \u00b7 threshold ${finding.threshold.toFixed(2)}`);
   const bar = element("bar");
   bar.style.width = `${finding.probability * 100}%`;
   element("threshold").style.left = `${finding.threshold * 100}%`;
   element("score").setAttribute("aria-label", `probability ${finding.probability.toFixed(2)} of 1, threshold ${finding.threshold.toFixed(2)}`);
 }
 
+/** The version and the beginning of the weights' digest: what exactly said this. @param {any} model */
+function modelWords({ name, version, weights_sha256: digest }) {
+  return `${name} ${version}${digest ? `+${digest.slice(0, 6)}` : ""}`;
+}
+
+/** Why images were not scored, the shown one first. @param {any} result @param {string} imageUid @returns {string[]} */
+function refusalsOf(result, imageUid) {
+  const refused = result && result.findings.length ? result.image_refusals : [];
+  return refused.map((/** @type {any} */ one) =>
+    `${one.sop_instance_uid === imageUid ? "this image" : "another image"} was not analysed: ${one.reason || one.refusal}`,
+  );
+}
+
 /** @param {any} study @param {any} finding */
 function aiWords(study, finding) {
   if (finding) return `AI: ${PRESENCE[finding.presence]}`;
   if (study.state === "NOT_ANALYSED") return `AI not applicable: ${study.reason || study.refusal}`;
+  if (study.state === "KEPT") return `No AI: ${study.reason}`;
   if (study.state === "FAILED") return `AI failed: ${study.reason || "see operations"}`;
   const seconds = (Date.now() - Date.parse(study.last_received_at)) / 1000;
   return `AI pending ${waiting(seconds)}`;
@@ -70,6 +94,12 @@ export function showIdentity(study) {
   const words = [name, patient.patient_id, [patient.sex, age(patient.birth_date, study.study_date)].filter(Boolean).join(" "), study.accession_number && `Acc ${study.accession_number}`, date(study.study_date), study.description];
   say("identity", words.filter(Boolean).join("  \u00b7  "));
   say("panel-identity", `${name}${patient.patient_id ? `, ${patient.patient_id}` : ""}`);
+}
+
+/** Whose study of which day, over one of two pictures. @param {any} study */
+export function captionOf(study) {
+  const { name, patient_id: patientId } = study.patient;
+  return [date(study.study_date) || "no date", personName(name) || "unnamed", patientId].filter(Boolean).join(" \u00b7 ");
 }
 
 /** @param {any} study @param {(studyUid: string) => void} onCompare */
@@ -106,11 +136,15 @@ export function showHistory(study) {
 function reviewWords(study, review) {
   if (review.state === "FAILED") return `verified report failed: ${review.failure}`;
   if (review.state !== "REPORTED") return "verified report not made yet";
-  const waits = study.deliveries
-    .filter((/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid)
+  const deliveries = study.deliveries.filter(
+    (/** @type {any} */ one) => one.sop_instance_uid === review.report_sop_instance_uid,
+  );
+  const waits = deliveries
     .filter((/** @type {any} */ one) => !["DELIVERED", "COMMITTED"].includes(one.state))
     .map((/** @type {any} */ one) => one.destination);
-  return waits.length ? `verified report waiting for ${waits.join(", ")}` : "verified report delivered";
+  if (waits.length) return `verified report waiting for ${waits.join(", ")}`;
+  const isKept = deliveries.some((/** @type {any} */ one) => one.state === "COMMITTED");
+  return isKept ? "verified report delivered and committed" : "verified report delivered";
 }
 
 /** @param {string} text */

@@ -27,7 +27,7 @@ export function onSessionEnded(/** @type {() => Promise<void>} */ action) {
 /**
  * @param {string} method
  * @param {string} address
- * @param {{body?: unknown, ifMatch?: string, mayAskToSignIn?: boolean, signal?: AbortSignal}} [options]
+ * @param {{body?: unknown, ifMatch?: string, mayAskToSignIn?: boolean, keepAlive?: boolean, signal?: AbortSignal}} [options]
  * @returns {Promise<Response>}
  */
 export async function ask(method, address, options = {}) {
@@ -42,6 +42,7 @@ export async function ask(method, address, options = {}) {
       headers,
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
       credentials: "same-origin",
+      keepalive: options.keepAlive === true,
       signal: options.signal,
     });
   } catch (error) {
@@ -55,6 +56,12 @@ export async function ask(method, address, options = {}) {
   }
   const problem = await response.json().catch(() => ({}));
   throw new Refused(response.status, problem);
+}
+
+/** What went wrong, for the reader. @param {unknown} error */
+export function wordsOf(error) {
+  if (error instanceof Refused && error.status === 0) return "the server does not answer";
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** @param {string} address @param {{mayAskToSignIn?: boolean, signal?: AbortSignal}} [options] */

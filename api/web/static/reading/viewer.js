@@ -3,17 +3,22 @@
 
 import { fetchHeatMap } from "./cases.js";
 import { greyTable, wholeRange } from "./grey.js";
+import { drawMeasure, measureWords, short } from "./measure.js";
 import { canvasPainter } from "./paint_canvas.js";
 import { hasGraphicsProcessor, webglPainter } from "./paint_webgl.js";
-import { fitted, moved, oneToOne, toImage, toScreen, zoomed } from "./view.js";
+import { followPointer } from "./pointer.js";
+import { fitted, moved, oneToOne, zoomed } from "./view.js";
 
 /**
  * @typedef {import("./view.js").View} View
  * @typedef {import("./grey.js").Window} Window
  * @typedef {{isShown: boolean, isOutline: boolean, opacity: number, threshold: number}} Heat
  * @typedef {{view: View, aspect: number, isInverted: boolean, heat: Heat}} Scene
- * @typedef {{kind: "length" | "box", from: {x: number, y: number}, to: {x: number, y: number}}} Measure
+ * @typedef {"window" | "length" | "box"} Tool
  */
+
+// Who only glances at an image before the next one needs no more than the first look.
+const SHARPEN_AFTER_MILLISECONDS = 250;
 
 export class Viewer extends EventTarget {
   /**
@@ -41,14 +46,15 @@ export class Viewer extends EventTarget {
     this.window = { centre: 0, width: 1, function: "LINEAR" };
     /** @type {Heat} */
     this.heat = { isShown: false, isOutline: false, opacity: 0.5, threshold: 0.3 };
-    /** @type {"window" | "length" | "box"} */
+    /** @type {Tool} */
     this.tool = "window";
-    /** @type {Measure | null} */
+    /** @type {import("./measure.js").Measure | null} */
     this.measure = null;
     this.frame = 0;
     this.paintedAt = 0;
-    this.followPointer();
-    new ResizeObserver(() => this.resize()).observe(holder);
+    followPointer(this);
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(holder);
     this.resize();
   }
 
@@ -60,13 +66,13 @@ export class Viewer extends EventTarget {
     this.isFitted = true;
     this.heat = { ...this.heat, isShown: false, isOutline: false };
     this.tool = "window";
+    this.holder.dataset.tool = this.tool;
     this.paintedAt = 0;
     if (picture) {
       this.painter.setPixels(picture.level, this.image);
       this.heat.threshold = picture.display.heat_map_threshold ?? 0.3;
       this.usePreset(0);
       this.fit();
-      void this.sharpen(picture);
     }
     this.requestPaint();
   }
@@ -86,6 +92,7 @@ export class Viewer extends EventTarget {
 
   /** Take every pixel in place of the first look. @param {import("./cases.js").Picture} picture */
   async sharpen(picture) {
+    if (this.picture !== picture) return;
     const level = await picture.loadFull().catch(() => null);
     if (!level) return;
     picture.level = level;
@@ -190,9 +197,11 @@ export class Viewer extends EventTarget {
       if (!this.paintedAt) {
         this.paintedAt = performance.now();
         this.dispatchEvent(new Event("painted"));
+        const { picture } = this;
+        setTimeout(() => void this.sharpen(picture), SHARPEN_AFTER_MILLISECONDS);
       }
     }
-    this.drawMeasure();
+    drawMeasure(this);
     this.canvas.setAttribute("aria-label", this.words());
     this.dispatchEvent(new Event("changed"));
   }
@@ -203,7 +212,8 @@ export class Viewer extends EventTarget {
     const { centre, width } = this.window;
     const preset = this.preset === null ? "" : `${this.picture.display.presets[this.preset].name}, `;
     const heat = !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
-    return `Radiograph, ${preset}window ${short(width)} centre ${short(centre)}, zoom ${Math.round(this.view.zoom * 100)} percent${this.isInverted ? ", inverted" : ""}, ${heat}`;
+    const said = measureWords(this);
+    return `Radiograph, ${preset}window ${short(width)} centre ${short(centre)}, zoom ${Math.round(this.view.zoom * 100)} percent${this.isInverted ? ", inverted" : ""}${said ? `, ${said}` : ""}, ${heat}`;
   }
 
   resize() {
@@ -228,104 +238,21 @@ export class Viewer extends EventTarget {
     this.requestPaint();
   }
 
-  followPointer() {
-    /** @type {{x: number, y: number} | null} */
-    let last = null;
-    let action = "";
-    const place = (/** @type {MouseEvent} */ event) => {
-      const box = this.canvas.getBoundingClientRect();
-      const ratio = this.canvas.width / Math.max(box.width, 1);
-      return { x: (event.clientX - box.left) * ratio, y: (event.clientY - box.top) * ratio };
-    };
-    this.holder.addEventListener("contextmenu", (event) => event.preventDefault());
-    this.holder.addEventListener("pointerdown", (event) => {
-      if (!this.picture) return;
-      last = place(event);
-      action = event.button === 2 || event.shiftKey || event.button === 1 ? "pan" : this.tool;
-      if (action === "length" || action === "box") {
-        const from = toImage(this.view, last, this.screen, this.aspect);
-        this.measure = { kind: /** @type {"length" | "box"} */ (action), from, to: from };
-      }
-      this.holder.setPointerCapture(event.pointerId);
-    });
-    this.holder.addEventListener("pointermove", (event) => {
-      if (!last) return;
-      const now = place(event);
-      const [dx, dy] = [now.x - last.x, now.y - last.y];
-      last = now;
-      if (action === "pan") this.pan(dx, dy);
-      else if (this.measure && action !== "window") {
-        this.measure.to = toImage(this.view, now, this.screen, this.aspect);
-        this.requestPaint();
-      } else this.changeWindow(dy / this.canvas.height, (dx / this.canvas.width) * 2);
-    });
-    for (const name of ["pointerup", "pointercancel"]) {
-      this.holder.addEventListener(name, () => {
-        last = null;
-        if (action === "length" || action === "box") this.tool = "window";
-      });
-    }
-    this.holder.addEventListener("dblclick", () => this.fit());
-    this.holder.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.zoom(Math.exp(-event.deltaY / 500), place(event));
-      },
-      { passive: false },
-    );
+  /** What the next press of the pointer does. @param {Tool} tool */
+  setTool(tool) {
+    this.tool = this.tool === tool ? "window" : tool;
+    this.holder.dataset.tool = this.tool;
+    if (this.tool !== "window") this.measure = null;
+    this.requestPaint();
   }
 
-  drawMeasure() {
-    const context = /** @type {CanvasRenderingContext2D} */ (this.overlay.getContext("2d"));
-    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
-    if (!this.measure || !this.picture) return;
-    const from = toScreen(this.view, this.measure.from, this.screen, this.aspect);
-    const to = toScreen(this.view, this.measure.to, this.screen, this.aspect);
-    context.strokeStyle = "#e0a94a";
-    context.fillStyle = "#e0a94a";
-    context.lineWidth = 2;
-    context.font = "16px system-ui, sans-serif";
-    context.beginPath();
-    if (this.measure.kind === "length") {
-      context.moveTo(from.x, from.y);
-      context.lineTo(to.x, to.y);
-    } else context.rect(from.x, from.y, to.x - from.x, to.y - from.y);
-    context.stroke();
-    context.fillText(this.measureWords(), to.x + 8, to.y - 8);
+  /** Take the canvases away again. */
+  remove() {
+    this.watcher.disconnect();
+    cancelAnimationFrame(this.frame);
+    this.canvas.remove();
+    this.overlay.remove();
   }
-
-  measureWords() {
-    const { measure, picture } = this;
-    if (!measure || !picture) return "";
-    const { display } = picture;
-    const dx = measure.to.x - measure.from.x;
-    const dy = measure.to.y - measure.from.y;
-    if (measure.kind === "box") return boxWords(picture, measure);
-    if (!display.row_spacing_mm) return `${Math.hypot(dx, dy * this.aspect).toFixed(0)} pixels`;
-    const length = Math.hypot(dx * display.column_spacing_mm, dy * display.row_spacing_mm);
-    return `${length.toFixed(1)} mm${display.is_spacing_at_detector ? " at the detector" : ""}`;
-  }
-}
-
-/** @param {import("./cases.js").Picture} picture @param {Measure} measure */
-function boxWords({ display, level, modality }, { from, to }) {
-  const scale = level.columns / display.columns;
-  const inside = (/** @type {number} */ value, /** @type {number} */ most) => Math.min(Math.max(Math.round(value * scale), 0), most);
-  const [left, right] = [inside(Math.min(from.x, to.x), level.columns), inside(Math.max(from.x, to.x), level.columns)];
-  const [top, bottom] = [inside(Math.min(from.y, to.y), level.rows), inside(Math.max(from.y, to.y), level.rows)];
-  let [sum, count, low, high] = [0, 0, Infinity, -Infinity];
-  for (let y = top; y < bottom; y += 1) {
-    for (let x = left; x < right; x += 1) {
-      const value = modality[level.values[y * level.columns + x]];
-      if (Number.isNaN(value)) continue;
-      sum += value;
-      count += 1;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
-  }
-  return count ? `mean ${short(sum / count)}, ${short(low)} to ${short(high)}` : "";
 }
 
 /** @param {HTMLCanvasElement} canvas @param {string} name */
@@ -339,9 +266,4 @@ function chosenPainter(canvas, name) {
     }
   }
   return canvasPainter(canvas);
-}
-
-/** @param {number} value */
-function short(value) {
-  return Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0);
 }

@@ -2,10 +2,11 @@
 /** The list at the left: never moves under the hand; what arrives waits behind "n new". */
 
 import { getJson } from "./requests.js";
+import { site } from "./site.js";
 
 const PAGE = 100;
-const SIGNS = /** @type {Record<string, [string, string]>} */ ({
-  OVERDUE: ["\u29d6", "overdue"],
+export const SIGNS = /** @type {Record<string, [string, string]>} */ ({
+  OVERDUE: ["\u25c6", "overdue"],
   POSITIVE: ["\u25b2", "AI positive"],
   ROUTINE: ["\u25bd", ""],
   DEFERRED: ["\u21b7", "put off"],
@@ -23,7 +24,8 @@ export class Worklist extends EventTarget {
     /** @type {any[] | null} what the server says now, where it differs from what is shown */
     this.fresh = null;
     this.current = "";
-    news.addEventListener("click", () => this.takeNews());
+    /** When the list was last renewed, as the reader's clock says. */
+    this.lookedAt = "the page was opened";
     list.addEventListener("click", (event) => {
       const row = event.target instanceof Element ? event.target.closest("button[data-study]") : null;
       if (row instanceof HTMLElement) this.dispatchEvent(new CustomEvent("chosen", { detail: row.dataset.study }));
@@ -34,6 +36,7 @@ export class Worklist extends EventTarget {
   async look() {
     const { body } = await getJson(`/api/v1/worklist?limit=${PAGE}`);
     this.showCounts(body.counts);
+    this.lookedAt = new Date().toLocaleTimeString([], { timeStyle: "short" });
     const uids = new Set(body.entries.map((/** @type {any} */ entry) => entry.study.study_uid));
     if (!this.entries.length) {
       this.entries = body.entries;
@@ -43,7 +46,8 @@ export class Worklist extends EventTarget {
       this.fresh = body.entries;
       const arrived = [...uids].filter((uid) => !known.has(uid)).length;
       this.news.hidden = !arrived;
-      this.news.textContent = `${arrived} new`;
+      const words = /** @type {HTMLElement} */ (this.news.firstElementChild);
+      if (words.textContent !== `${arrived} new`) words.textContent = `${arrived} new`;
       // Places stay; what is said of a study follows.
       const now = new Map(body.entries.map((/** @type {any} */ entry) => [entry.study.study_uid, entry]));
       this.entries = this.entries.map((entry) => now.get(entry.study.study_uid) || entry);
@@ -71,6 +75,14 @@ export class Worklist extends EventTarget {
     if (!entry || this.entries.some((one) => one.study.study_uid === entry.study.study_uid)) return;
     this.entries.splice(Math.max(place, 0), 0, entry);
     this.draw();
+  }
+
+  /** Put a study at the end. @param {string} studyUid @param {string} reason @returns {string} what is read instead */
+  putOff(studyUid, reason) {
+    const place = this.place(studyUid);
+    const [entry] = this.entries.splice(place, 1);
+    this.entries.push({ ...entry, band: "DEFERRED", deferred_reason: reason });
+    return this.entries[Math.min(place, this.entries.length - 1)].study.study_uid;
   }
 
   /** @param {string} studyUid */
@@ -103,8 +115,11 @@ export class Worklist extends EventTarget {
   }
 
   draw() {
+    const focused = this.list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.study : "";
     const rows = this.entries.map((entry) => row(entry, entry.study.study_uid === this.current));
     this.list.replaceChildren(...rows);
+    // Whoever walks the list by Tab stays where he or she is.
+    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[data-study="${focused}"]`))?.focus({ preventScroll: true });
   }
 }
 
@@ -115,11 +130,14 @@ function row(entry, isCurrent) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.study = study.study_uid;
-  button.className = `case ${band.toLowerCase()}`;
+  // Blind first: what the AI says is not told here either.
+  const told = site.isBlindFirst && band === "POSITIVE" ? "ROUTINE" : band;
+  const probability = site.isBlindFirst ? null : entry.probability;
+  button.className = `case ${told.toLowerCase()}`;
   button.setAttribute("aria-current", String(isCurrent));
-  const [sign, words] = SIGNS[band];
+  const [sign, words] = SIGNS[told];
   const first = line("span", "who", `${sign} ${personName(study.patient.name) || "unnamed"}`);
-  const score = line("span", "score", entry.probability === null ? "" : entry.probability.toFixed(2));
+  const score = line("span", "score", probability === null ? "" : probability.toFixed(2));
   const readers = others(entry.readers).map((name) => `(${name})`).join(" ");
   const second = line("span", "what", [words, stateWords(study), waiting(entry.waiting_seconds), study.accession_number, readers, entry.deferred_reason].filter(Boolean).join(" \u00b7 "));
   button.append(first, score, second);
@@ -135,6 +153,7 @@ export function stateWords(study) {
     ANALYSING: "AI at work",
     NOT_ANALYSED: "not analysed",
     FAILED: "AI failed",
+    KEPT: "not wanted",
   })[study.state] || "";
 }
 
