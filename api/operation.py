@@ -39,6 +39,7 @@ def operation_of(context: Context) -> OperationBody:
             for one, standing in zip(destinations, standings, strict=True)
         ],
         rules=[rule_standing_body(one) for one in repository.rule_standings()],
+        rejections=repository.rejection_counts(),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )

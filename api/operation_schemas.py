@@ -93,6 +93,9 @@ class OperationBody(ApiModel):
     processes: list[ProcessBody]
     destinations: list[DestinationBody]
     rules: list[RuleStandingBody]
+    rejections: dict[str, int] = Field(
+        description="Associations that the DICOM port turned away, by reason."
+    )
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
 

@@ -40,6 +40,11 @@ class DestinationSettings(Section):
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 
+    connections: int = Field(default=1, ge=1, le=16)
+    """Associations, or connections, that it is given at the same time."""
+    objects_per_second: float | None = Field(default=None, gt=0)
+    """The most that it is sent, over all of them; None: as much as it takes."""
+
     @property
     def address(self) -> str:
         """Where it is, for administrators; without secrets."""

@@ -25,6 +25,7 @@ READING_MODULES = (
     "dialogs",
     "grey",
     "inferno",
+    "key_rows",
     "keys",
     "live",
     "measure",
@@ -54,6 +55,7 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
             "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
