@@ -26,7 +26,7 @@ from tests.web import (
 from tests.web_server import free_port, running
 
 PROJECT = Path(__file__).parents[2]
-EXAMPLES_PER_OPERATION = "8"
+EXAMPLES_PER_OPERATION = "5"
 # Ends the very session that asks, so it comes last.
 LAST = "sign_out"
 # Goes on for minutes; tests/integration/test_api_server.py listens to it.
