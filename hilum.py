@@ -20,7 +20,7 @@ import yaml
 
 from archive.account_records import Role
 from archive.commands import archive_of_site, database, jobs, opened_archive
-from archive.database import Archive
+from archive.database import Archive, open_archive
 from archive.errors import ArchiveError
 from archive.records import ProcessKind, StudyState
 from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site_settings
@@ -45,7 +45,7 @@ DEMO_LOGIN = "demo"
 @app.command("check-config")
 def check_config(file: Path, secrets: SecretsOption = None) -> None:
     """Check a settings file: ends with 0, or names the file and the key at fault."""
-    site_settings(file, secrets)
+    _checked_rules(site_settings(file, secrets))
     typer.echo(f"{file}: ok")
 
 
@@ -61,9 +61,12 @@ def serve(
     """Run the parts asked for, each its own process, until SIGTERM; prints `ready` once."""
     parts = _parts(only)
     settings = site_settings(config, secrets)
+    if ProcessKind.NODE in parts:
+        _checked_rules(settings)
     if len(parts) == 1:
         configure_logs(settings.logs, process=parts[0])
         stop = _stop_on_signals()
+        _reload_on_hangup(settings)
         if supervised:
             stop_when_parent_ends(stop)
         elif parts == [ProcessKind.API]:
@@ -75,6 +78,7 @@ def serve(
     if ProcessKind.API in parts:
         _offer_setup(settings, archive)
     archive.repository.dispose()
+    _reload_on_hangup(settings)
     arguments = [*_option("--config", config), *_option("--secrets", secrets)]
     group = ProcessGroup([_command_for(part, arguments) for part in parts], _stop_on_signals())
     raise typer.Exit(group.run(on_ready=_say_ready))
@@ -138,6 +142,34 @@ def _stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def _checked_rules(settings: Settings) -> None:
+    """End the command if the rules of the site cannot be used, naming file, line and key."""
+    from config.rules_file import RulesInvalid, load_rules
+
+    try:
+        load_rules(settings)
+    except RulesInvalid as error:
+        fail(str(error), status=CONFIGURATION_ERROR)
+
+
+def _reload_on_hangup(settings: Settings) -> None:
+    """Have SIGHUP ask every node of the installation to read its rules again."""
+    asked = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: asked.set())
+
+    def pass_on() -> None:
+        while asked.wait():
+            asked.clear()
+            try:
+                archive = open_archive(settings.archive)
+                archive.repository.ask_rule_reload(asked_by="SIGHUP")
+                archive.repository.dispose()
+            except ArchiveError as error:
+                log.error("the rules cannot be asked for again", error=type(error).__name__)
+
+    threading.Thread(target=pass_on, daemon=True).start()
 
 
 @app.command()
@@ -279,6 +311,10 @@ def _mount(asked: str) -> None:
 
         app.command()(echo)
         app.command()(send)
+    if everything or asked == "rules":
+        from dicom_node.rules_commands import app as rules
+
+        app.add_typer(rules, name="rules")
     if everything or asked == "model":
         from inference.commands import app as models
 

@@ -100,6 +100,14 @@ class RequestInvalid(ApiError):
     title = "The request is not valid"
 
 
+class RulesRefused(ApiError):
+    """The rules file cannot be used; correct it, the old rules stay in force."""
+
+    status = 422
+    code = "rules_invalid"
+    title = "The rules are not valid"
+
+
 class ImageRefused(ApiError):
     """The image is none that the model was made for; its `code` is the refusal."""
 

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from api.schemas import ApiModel, only_numbers
 from archive import operation_records, records
+from archive.operation_records import ErrandKind
 from archive.records import DeliveryState, ProcessKind
 from config.destinations import Destination, DimseDestination
 
@@ -32,6 +33,20 @@ class ProcessBody(ApiModel):
     detail: str
 
 
+class ErrandBody(ApiModel):
+    """One try at a destination and what came of it."""
+
+    errand_id: int
+    kind: ErrandKind
+    destination: str
+    asked_by: str
+    asked_at: datetime
+    finished_at: datetime | None
+    is_ok: bool | None = Field(description="Null as long as no sender has run it.")
+    words: str
+    seconds: float | None
+
+
 class DestinationBody(ApiModel):
     """How one destination stands."""
 
@@ -50,6 +65,25 @@ class DestinationBody(ApiModel):
     gave_up: int = Field(ge=0)
     last_delivered_at: datetime | None
     last_failure: str
+    last_errand: ErrandBody | None = Field(description="The last echo or test object.")
+
+
+class RuleStandingBody(ApiModel):
+    """The rules that one node works by."""
+
+    node: str
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
+    loaded_at: datetime
+    fault: str = Field(description="Why newer rules were not taken; empty where they were.")
+    faulted_at: datetime | None
+
+
+class RulesBody(ApiModel):
+    """Rules that every node was asked to read again."""
+
+    rules_sha256: str = Field(description="Version: SHA-256 of the rules file.")
+    rule_count: int = Field(ge=0)
 
 
 class OperationBody(ApiModel):
@@ -58,6 +92,7 @@ class OperationBody(ApiModel):
     queues: list[QueueBody]
     processes: list[ProcessBody]
     destinations: list[DestinationBody]
+    rules: list[RuleStandingBody]
     rejections: dict[str, int] = Field(
         description="Associations that the DICOM port turned away, by reason."
     )
@@ -112,4 +147,32 @@ def destination_body(
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,
+        last_errand=errand_body(standing.last_errand) if standing.last_errand else None,
+    )
+
+
+def errand_body(errand: operation_records.Errand) -> ErrandBody:
+    """Return the JSON of one errand."""
+    return ErrandBody(
+        errand_id=errand.errand_id,
+        kind=errand.kind,
+        destination=errand.destination,
+        asked_by=errand.asked_by,
+        asked_at=errand.asked_at,
+        finished_at=errand.finished_at,
+        is_ok=errand.is_ok,
+        words=errand.words,
+        seconds=errand.seconds,
+    )
+
+
+def rule_standing_body(standing: operation_records.RuleStanding) -> RuleStandingBody:
+    """Return the JSON of one node's rules."""
+    return RuleStandingBody(
+        node=standing.node,
+        rules_sha256=standing.rules_sha256,
+        rule_count=standing.rule_count,
+        loaded_at=standing.loaded_at,
+        fault=standing.fault,
+        faulted_at=standing.faulted_at,
     )

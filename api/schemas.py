@@ -150,6 +150,11 @@ class StudySummary(ApiModel):
     first_received_at: datetime
     last_received_at: datetime
     revision: int = Field(ge=0, description="Grows with every change; the ETag.")
+    rule: str = Field(description="The site's rule that decided; empty before it was complete.")
+    rules_sha256: str = Field(description="Version of the rules file that it stood in.")
+    destinations: list[str] | None = Field(
+        description="Where the rule sends its results; null for every destination."
+    )
 
 
 class StudyPage(ApiModel):
@@ -157,6 +162,21 @@ class StudyPage(ApiModel):
 
     studies: list[StudySummary]
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
+
+
+class StudySearch(ApiModel):
+    """What is looked for; in a body, since addresses are kept in many logs."""
+
+    text: str = Field(
+        min_length=1,
+        max_length=64,
+        description="A part of the patient's name or ID, or of the accession number.",
+    )
+    state: StudyState | None = None
+    limit: int = Field(default=50, ge=1, le=200, strict=True)
+    cursor: str | None = Field(
+        default=None, max_length=200, description="The `next_cursor` of the page before."
+    )
 
 
 class InstanceBody(ApiModel):
@@ -289,6 +309,9 @@ def study_summary(study: records.Study) -> StudySummary:
         first_received_at=study.first_received_at,
         last_received_at=study.last_received_at,
         revision=study.revision,
+        rule=study.rule,
+        rules_sha256=study.rules_sha256,
+        destinations=None if study.destinations is None else list(study.destinations),
     )
 
 

@@ -55,4 +55,18 @@ class DestinationStanding:
     gave_up: int
     last_delivered_at: datetime | None
     last_failure: str
-    last_echo: Errand | None
+    last_errand: Errand | None
+    """The last echo or test object that a sender finished."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleStanding:
+    """The rules that one node works by."""
+
+    node: str
+    rules_sha256: str
+    rule_count: int
+    loaded_at: datetime
+    fault: str
+    """Why it did not take newer rules when it was last asked to; empty where it did."""
+    faulted_at: datetime | None

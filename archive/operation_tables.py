@@ -29,6 +29,27 @@ paused_destinations = Table(
     Column("paused_at", UtcDateTime, nullable=False),
 )
 
+# An administrator asked the nodes to read their rules again; each compares with what it last did.
+rule_reloads = Table(
+    "rule_reloads",
+    metadata,
+    Column("reload_id", Integer, primary_key=True, autoincrement=True),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+)
+
+# The rules that each node works by, and why it did not take newer ones.
+rule_standings = Table(
+    "rule_standings",
+    metadata,
+    Column("node", String(128), primary_key=True),
+    Column("rules_sha256", String(64), nullable=False),
+    Column("rule_count", Integer, nullable=False),
+    Column("loaded_at", UtcDateTime, nullable=False),
+    Column("fault", Text, nullable=False),
+    Column("faulted_at", UtcDateTime),
+)
+
 # Associations and connections that the listener turned away since the archive was made.
 rejections = Table(
     "rejections",

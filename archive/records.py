@@ -34,6 +34,8 @@ class StudyState(StrEnum):
     REPORTED = "REPORTED"
     NOT_ANALYSED = "NOT_ANALYSED"
     FAILED = "FAILED"
+    KEPT = "KEPT"
+    """Stored and listed; a rule says that it is neither analysed nor read here."""
 
 
 class DeliveryState(StrEnum):
@@ -157,6 +159,32 @@ class Instance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArrivedImage:
+    """What is known of one image of a study that just became complete."""
+
+    file_key: FileKey
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    called_ae_title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleDecision:
+    """What the rules of the site say of a study; recorded with it."""
+
+    rule: str = ""
+    """Its name; empty where nobody asked the rules."""
+    rules_sha256: str = ""
+    """Of the file that it stood in."""
+    is_analysed: bool = True
+    """False: the study is KEPT."""
+    priority: int = 0
+    """At least this; 0 routine, 1 high, 2 STAT."""
+    destinations: tuple[str, ...] | None = None
+    """Where its results go; None for every destination of the settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """One study as it stands."""
 
@@ -172,6 +200,12 @@ class Study:
     attempt: int
     revision: int
     """Grows with every change; the ETag of the API."""
+    rule: str = ""
+    """The rule that decided about it; empty before it was complete."""
+    rules_sha256: str = ""
+    """Version of the rules that it stood in."""
+    destinations: tuple[str, ...] | None = None
+    """Where the rule sends its results; None for everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

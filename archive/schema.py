@@ -90,6 +90,10 @@ studies = Table(
     Column("revision", Integer, nullable=False, default=1),
     # Whether somebody decided about it as it stands; a further image or result asks again.
     Column("is_read", Boolean, nullable=False, default=False, server_default=false()),
+    # What the rules of the site decided, and in which version of their file.
+    Column("rule", Text, nullable=False, default="", server_default=""),
+    Column("rules_sha256", String(64), nullable=False, default="", server_default=""),
+    Column("destinations", JSON(none_as_null=True)),
     # What the current result says of the whole study, for the order of the worklist.
     Column("ai_presence", String(16)),
     Column("ai_probability", Float),

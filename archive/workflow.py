@@ -11,8 +11,8 @@ from archive.records import StudyState as S
 from archive.review_records import ReviewState as R
 
 STUDY_MOVES: dict[S, frozenset[S]] = {
-    # a further image; nothing came for the quiet period
-    S.RECEIVING: frozenset({S.RECEIVING, S.QUEUED}),
+    # a further image; nothing came for the quiet period; the same, and a rule discards it
+    S.RECEIVING: frozenset({S.RECEIVING, S.QUEUED, S.KEPT}),
     # a late image; claimed by a worker; set aside after its worker died too often
     S.QUEUED: frozenset({S.RECEIVING, S.ANALYSING, S.FAILED}),
     # a late image (the worker's outcome is then refused); the three outcomes; the lease ran out
@@ -21,6 +21,8 @@ STUDY_MOVES: dict[S, frozenset[S]] = {
     S.REPORTED: frozenset({S.RECEIVING, S.QUEUED}),
     S.NOT_ANALYSED: frozenset({S.RECEIVING, S.QUEUED}),
     S.FAILED: frozenset({S.RECEIVING, S.QUEUED}),
+    # a late image, about which the rules are asked again; a person asked for it
+    S.KEPT: frozenset({S.RECEIVING, S.QUEUED}),
 }
 
 DELIVERY_MOVES: dict[D, frozenset[D]] = {

@@ -172,6 +172,12 @@ class ApiSettings(_Section):
         return self
 
 
+class RulesSettings(_Section):
+    """Which studies are analysed, and where their results go."""
+
+    file: Path | None
+
+
 class OidcSettings(_Section):
     """Sign-in through the hospital's OpenID provider."""
 
@@ -264,6 +270,7 @@ class Settings(_Section):
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
+    rules: RulesSettings
     api: ApiSettings
     oidc: OidcSettings
     review: ReviewSettings

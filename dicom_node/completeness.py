@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 
 from archive.records import StudyUid
 from archive.repository import Repository
+from archive.repository.receiving import Decide, analyse_everything
 
 TOUCH_SECONDS = 1.0
 QUEUE_SECONDS = 0.1
@@ -56,6 +57,8 @@ class Completeness:
         What must not be queued yet.
     quiet_period_seconds, cap_seconds
         See `config/defaults.yaml`.
+    decide
+        Asked what the rules of the site say of a study that is complete.
     clock
         Seconds that only grow.
     """
@@ -67,12 +70,14 @@ class Completeness:
         *,
         quiet_period_seconds: float,
         cap_seconds: float,
+        decide: Decide = analyse_everything,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._repository = repository
         self._open_studies = open_studies
         self._quiet_period_seconds = quiet_period_seconds
         self._cap_seconds = cap_seconds
+        self._decide = decide
         self._clock = clock
         # Twice within the quiet period at least, or an open study would look quiet.
         self._touch_seconds = min(TOUCH_SECONDS, quiet_period_seconds / 3)
@@ -93,5 +98,7 @@ class Completeness:
                 self._repository.touch_receiving(current)
             self._touched_at = now
         return self._repository.queue_complete_studies(
-            quiet_period_seconds=self._quiet_period_seconds, cap_seconds=self._cap_seconds
+            quiet_period_seconds=self._quiet_period_seconds,
+            cap_seconds=self._cap_seconds,
+            decide=self._decide,
         )

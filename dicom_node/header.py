@@ -2,21 +2,24 @@
 
 import struct
 import zlib
+from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from dicom_node.errors import HeaderUnreadable
 from dicom_node.intake import HEADER_TAGS
 
+# Preamble, prefix, and the group length element itself (PS3.10 7.1).
+_META_OFFSET = 128 + 4 + 12
 _UNDEFINED_LENGTH = 0xFFFFFFFF  # PS3.5 7.1.1
-_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in HEADER_TAGS]
 # Everything up to here is header: the pixel data elements are (7FE0,0001) and above.
 _FIRST_BULK_TAG = 0x7FE00001
 # How much of a deflated data set is unpacked to find its header: enough for any header, little
@@ -30,8 +33,14 @@ _DEFLATED = (
 )
 
 
-def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Dataset:
-    """Return the elements of `HEADER_TAGS` that stand before the pixels; values are not decoded.
+def read_header(
+    path: Path,
+    *,
+    data_set_offset: int,
+    transfer_syntax: UID,
+    keywords: Collection[str] = HEADER_TAGS,
+) -> Dataset:
+    """Return the named elements that stand before the pixels; values are not decoded.
 
     Parameters
     ----------
@@ -39,12 +48,15 @@ def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Da
         A file with preamble and file meta.
     data_set_offset
         Where in bytes its data set begins.
+    keywords
+        Elements to read.
 
     Raises
     ------
     HeaderUnreadable
         This is not a data set in that transfer syntax.
     """
+    tags: list[BaseTag | int] = [Tag(keyword) for keyword in keywords]
     try:
         with path.open("rb") as file:
             file.seek(data_set_offset)
@@ -54,9 +66,9 @@ def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Da
                 transfer_syntax.is_implicit_VR,
                 transfer_syntax.is_little_endian,
                 stop_when=_is_bulk,
-                specific_tags=_TAGS,
+                specific_tags=tags,
             )
-            _check_complete(header)
+            _check_complete(header, tags)
             return header
     except (
         EOFError,
@@ -71,9 +83,27 @@ def read_header(path: Path, *, data_set_offset: int, transfer_syntax: UID) -> Da
         raise HeaderUnreadable(type(error).__name__) from None
 
 
-def _check_complete(header: Dataset) -> None:
+def read_stored_header(path: Path, keywords: Collection[str]) -> tuple[Dataset, UID]:
+    """Return the named elements of a DICOM file before its pixels, and its transfer syntax.
+
+    Raises
+    ------
+    HeaderUnreadable
+        This is no DICOM file, or not one in the transfer syntax that it names.
+    """
+    try:
+        meta = read_file_meta_info(path)
+        syntax = UID(meta.TransferSyntaxUID)
+        offset = _META_OFFSET + int(meta.FileMetaInformationGroupLength)
+    except (InvalidDicomError, AttributeError, EOFError, OSError, TypeError, ValueError) as error:
+        raise HeaderUnreadable(type(error).__name__) from None
+    header = read_header(path, data_set_offset=offset, transfer_syntax=syntax, keywords=keywords)
+    return header, syntax
+
+
+def _check_complete(header: Dataset, tags: Collection[BaseTag | int]) -> None:
     """Refuse values that the end of the data cut off; half a Study UID names another study."""
-    for tag in _TAGS:
+    for tag in tags:
         element = header.get_item(tag)
         if isinstance(element, RawDataElement) and element.value is not None:
             is_defined = element.length != _UNDEFINED_LENGTH

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
@@ -169,7 +170,7 @@ def _text(header: Dataset, keyword: str, flaws: list[str]) -> str:
         return "" if value is None else str(value)
 
     try:
-        text = _read_checked(read)
+        text = read_checked(read)
     except ValueError:
         flaws.append(f"{keyword} cannot be read")
         return ""
@@ -186,7 +187,7 @@ def _priority(header: Dataset, flaws: list[str]) -> int:
     named = [_text(header, "RequestedProcedurePriority", flaws)]
     named.append(_text(header, "StudyPriorityID", flaws))
     try:
-        requests = _read_checked(lambda: list(header.get("RequestAttributesSequence") or ()))
+        requests = read_checked(lambda: list(header.get("RequestAttributesSequence") or ()))
     except ValueError:
         flaws.append("RequestAttributesSequence cannot be read")
         requests = []
@@ -200,18 +201,19 @@ def _priority(header: Dataset, flaws: list[str]) -> int:
 
 def _read(read: Callable[[], str]) -> str:
     try:
-        return _read_checked(read)
+        return read_checked(read)
     except ValueError:
         return ""
 
 
-def _read_checked(read: Callable[[], Value]) -> Value:
+def read_checked(read: Callable[[], Value]) -> Value:
     """Read an element; whatever pydicom raises for a malformed one becomes ValueError."""
     try:
         return read()
     except (
         ArithmeticError,
         AttributeError,
+        BytesLengthException,
         EOFError,
         LookupError,
         NotImplementedError,

@@ -16,6 +16,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
+from config.rules_file import load_rules
 from config.settings import NodeSettings, Settings
 from dicom_node.access import GuestList
 from dicom_node.commitment import commitment_context
@@ -42,6 +43,7 @@ from dicom_node.incoming import (
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
 from dicom_node.rejections import Rejections
+from dicom_node.ruling import Ruling
 from dicom_node.tls import ServerTls
 from dicom_node.traffic import Traffic
 from dicom_node.transport import drop_connection
@@ -82,6 +84,8 @@ class Listener:
     ------
     ListenerFailed
         The port cannot be opened.
+    RulesInvalid
+        The rules of the site cannot be used.
     TlsUnusable
         The certificate of `node.tls`, its key or the authorities cannot be used.
     """
@@ -95,11 +99,17 @@ class Listener:
         self._traffic = Traffic()
         self._rejections = Rejections()
         self._had_room = True
+        self._ruling = Ruling(
+            archive,
+            node=f"{node.ae_title}@{node.host}:{node.port}",
+            load=partial(load_rules, settings),
+        )
         self._completeness = Completeness(
             archive.repository,
             self._open_studies,
             quiet_period_seconds=node.quiet_period_seconds,
             cap_seconds=node.study_cap_seconds,
+            decide=self._ruling.decide,
         )
         reception = Reception(
             archive=archive,
@@ -140,7 +150,7 @@ class Listener:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say how the node is; take renewed TLS files, write down who was turned away.
+        """Say how the node is; take renewed TLS files and rules, write down who was turned away.
 
         Raises
         ------
@@ -161,6 +171,7 @@ class Listener:
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
             "" if has_room else NO_ROOM,
         )
+        self._ruling.tick()
 
     def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
         """Close the port, finish what is being received, then abort what is still open."""

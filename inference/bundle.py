@@ -19,6 +19,7 @@ WEIGHTS_FILE = "models/model.safetensors"
 METADATA_FILE = "configs/metadata.json"
 INFERENCE_FILE = "configs/inference.json"
 CARD_FILE = "docs/README.md"
+GATE_FILE = "models/gate.safetensors"
 VECTORS_FILE = "vectors/vectors.safetensors"
 HASHED_FILES = (WEIGHTS_FILE, METADATA_FILE, INFERENCE_FILE, CARD_FILE, VECTORS_FILE)
 READ_SIZE_BYTES = 1 << 20
@@ -67,6 +68,23 @@ class BundleFigures(_Record):
     expected_calibration_error: float
 
 
+class GateFigures(_Record):
+    """How many chest radiographs of one split the gate refuses, all of them wrongly."""
+
+    split: Literal["validation", "varied validation", "test"]
+    images: int
+    refused: int
+
+
+class BundleGate(_Record):
+    """What refuses images that are no frontal chest radiographs."""
+
+    tap: str  # path of the module inside the trunk whose pooled output is looked at
+    images: int  # training images that it was fitted to, each plain and varied
+    target_false_refusals: float  # share of validation images, by which the thresholds were set
+    figures: tuple[GateFigures, ...]
+
+
 class BundleManifest(_Record):
     """Everything about a bundle that a program or a report needs to know."""
 
@@ -84,6 +102,7 @@ class BundleManifest(_Record):
     training_data: str
     training_data_sha256: str
     figures: tuple[BundleFigures, ...]
+    gate: BundleGate | None = None  # None in bundles made before there was one
     vector_tolerance: float  # largest accepted difference of a test vector's probability
     sha256: dict[str, str]  # of every other file of the bundle, by its path inside it
 
@@ -126,7 +145,7 @@ def verify_bundle(folder: Path) -> BundleManifest:
         A file is missing or differs, or the manifest does not cover a file that it must.
     """
     manifest = read_manifest(folder)
-    for name in HASHED_FILES:
+    for name in files_of(manifest):
         if name not in manifest.sha256:
             raise BundleInvalid(f"{folder / MANIFEST_FILE}: gives no hash for {name}")
     for name, expected in manifest.sha256.items():
@@ -135,6 +154,11 @@ def verify_bundle(folder: Path) -> BundleManifest:
         if file_sha256(folder / name) != expected:
             raise BundleInvalid(f"{folder / name}: differs from the hash in the manifest")
     return manifest
+
+
+def files_of(manifest: BundleManifest) -> tuple[str, ...]:
+    """Return the files that a bundle has beside its manifest."""
+    return (*HASHED_FILES, GATE_FILE) if manifest.gate else HASHED_FILES
 
 
 def file_sha256(path: Path) -> str:

@@ -13,8 +13,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from inference.bundle import VECTORS_FILE, WEIGHTS_FILE, BundleManifest, verify_bundle
+from inference.bundle import (
+    GATE_FILE,
+    VECTORS_FILE,
+    WEIGHTS_FILE,
+    BundleManifest,
+    verify_bundle,
+)
 from inference.errors import BundleInvalid
+from inference.gate import Gate, described_features, described_picture, gate_of
 from inference.network import ARCHITECTURES, RadiographNet, build_network, pneumonia_logit
 from inference.preprocessing import PREPROCESSING_VERSION
 
@@ -27,15 +34,24 @@ class Scores:
 
     probabilities: np.ndarray  # (N,), float64, P(pneumonia)
     features: np.ndarray  # (N, width, rows, columns), float32, of the images as given
+    strangeness: np.ndarray | None = None  # (N,), above 1: no frontal chest radiograph
 
 
 class Classifier:
-    """A network with its calibration; safe to call from one thread at a time."""
+    """A network with its calibration and its gate; safe to call from one thread at a time."""
 
     def __init__(
-        self, network: RadiographNet, manifest: BundleManifest, device: torch.device
+        self,
+        network: RadiographNet,
+        manifest: BundleManifest,
+        device: torch.device,
+        gate: Gate | None = None,
     ) -> None:
         self.manifest = manifest
+        self.gate = gate
+        self._tapped: torch.Tensor | None = None
+        if gate is not None and manifest.gate is not None:
+            network.trunk.get_submodule(manifest.gate.tap).register_forward_hook(self._tap)
         self.device = device
         self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
@@ -48,11 +64,25 @@ class Classifier:
         """Probabilities and the features that a class activation map weighs."""
         batch = batch.to(self.device, torch.float32, memory_format=torch.channels_last)
         features = self.network.features(batch)
+        strangeness = self._strangeness(batch)
         logits = pneumonia_logit(self.network.logits(features))
         if self.manifest.averages_flip:
             logits = (logits + pneumonia_logit(self.network(batch.flip(3)))) / 2
         calibrated = torch.sigmoid(logits.double() / self.manifest.calibration_temperature)
-        return Scores(probabilities=calibrated.cpu().numpy(), features=features.cpu().numpy())
+        return Scores(
+            probabilities=calibrated.cpu().numpy(),
+            features=features.cpu().numpy(),
+            strangeness=strangeness,
+        )
+
+    def _tap(self, _module: object, _inputs: object, output: torch.Tensor) -> None:
+        self._tapped = output.mean(dim=(2, 3))
+
+    def _strangeness(self, batch: torch.Tensor) -> np.ndarray | None:
+        tapped, self._tapped = self._tapped, None
+        if self.gate is None or tapped is None:
+            return None
+        return self.gate.scores(described_features(tapped), described_picture(batch))
 
     @property
     def pneumonia_weights(self) -> np.ndarray:
@@ -82,7 +112,11 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
         network.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (SafetensorError, RuntimeError) as error:
         raise BundleInvalid(f"{folder / WEIGHTS_FILE}: not weights of this network") from error
-    return Classifier(network, manifest, torch.device(device))
+    try:
+        gate = gate_of(load_file(folder / GATE_FILE)) if manifest.gate else None
+        return Classifier(network, manifest, torch.device(device), gate)
+    except (SafetensorError, KeyError, ValueError, AttributeError) as error:
+        raise BundleInvalid(f"{folder / GATE_FILE}: not the gate of this network") from error
 
 
 def largest_vector_difference(classifier: Classifier, folder: Path) -> float:

@@ -1,8 +1,9 @@
 """From claimed studies to their outcomes, one step a line; several studies share a forward pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from archive.records import (
 )
 from inference.explanation import activation_map
 from inference.findings import finding_of
+from inference.gate import is_stranger, strangeness_in_figures
 from inference.model import Classifier
 from inference.opening import OpenedImage, OpenedStudy, open_study
 from inference.report.author import Author
@@ -48,6 +50,8 @@ class Score:
     probability: float
     features: np.ndarray
     """(width, rows, columns), float32, the last convolutional features."""
+    strangeness: float = 0.0
+    """Above 1: no frontal chest radiograph, see `gate.py`."""
 
 
 def analyse(claims: Sequence[ClaimedStudy], pipeline: Pipeline) -> list[Outcome]:
@@ -58,9 +62,15 @@ def analyse(claims: Sequence[ClaimedStudy], pipeline: Pipeline) -> list[Outcome]
     files, population = pipeline.archive.files, pipeline.classifier.manifest.population
     studies = [open_study(claim, files, population, _attributes_of(pipeline)) for claim in claims]
     inputs = [image.model_input for study in studies for image in study.images]
-    scores = iter(score(inputs, pipeline.classifier))
-    found = [[find(image, next(scores), pipeline) for image in study.images] for study in studies]
-    return [report(study, images, pipeline) for study, images in zip(studies, found, strict=True)]
+    scores = score(inputs, pipeline.classifier)
+    outcomes = []
+    for study in studies:
+        judged, accepted = refuse_strangers(study, list(islice(scores, len(study.images))))
+        found = [
+            find(image, one, pipeline) for image, one in zip(judged.images, accepted, strict=True)
+        ]
+        outcomes.append(report(judged, found, pipeline))
+    return outcomes
 
 
 def score(inputs: Sequence[torch.Tensor], classifier: Classifier) -> Iterator[Score]:
@@ -68,8 +78,34 @@ def score(inputs: Sequence[torch.Tensor], classifier: Classifier) -> Iterator[Sc
     for start in range(0, len(inputs), MOST_IMAGES_AT_ONCE):
         batch = torch.stack(list(inputs[start : start + MOST_IMAGES_AT_ONCE]))
         scores = classifier.features_and_probabilities(batch)
-        for probability, features in zip(scores.probabilities, scores.features, strict=True):
-            yield Score(probability=float(probability), features=features)
+        strangeness = [0.0] * len(batch) if scores.strangeness is None else scores.strangeness
+        for probability, features, strange in zip(
+            scores.probabilities, scores.features, strangeness, strict=True
+        ):
+            yield Score(
+                probability=float(probability), features=features, strangeness=float(strange)
+            )
+
+
+def refuse_strangers(
+    study: OpenedStudy, scores: Sequence[Score]
+) -> tuple[OpenedStudy, list[Score]]:
+    """Take out what is no frontal chest radiograph; return the scores of what stays."""
+    pairs = list(zip(study.images, scores, strict=True))
+    refused = tuple(
+        RefusedImage(
+            source=image.source,
+            refusal=Refusal.NOT_A_CHEST_RADIOGRAPH,
+            detail=strangeness_in_figures(one.strangeness),
+        )
+        for image, one in pairs
+        if is_stranger(one.strangeness)
+    )
+    stay = [(image, one) for image, one in pairs if not is_stranger(one.strangeness)]
+    judged = replace(
+        study, images=tuple(image for image, _ in stay), refused=(*study.refused, *refused)
+    )
+    return judged, [one for _, one in stay]
 
 
 def find(image: OpenedImage, score: Score, pipeline: Pipeline) -> FoundImage:

@@ -11,6 +11,7 @@ from archive.records import ClaimedPrediction, Prediction, Refusal, SopInstanceU
 from inference.eligibility import SHORTEST_SIDE_PIXELS, has_contrast
 from inference.errors import InferenceError
 from inference.findings import finding_of
+from inference.gate import is_stranger, strangeness_in_figures
 from inference.model import Classifier
 from inference.opening import UNREADABLE_FILE, open_image
 from inference.pixels import read_raster
@@ -37,13 +38,13 @@ def predict(claim: ClaimedPrediction, files: FileStore, classifier: Classifier) 
     """Score one uploaded image, or say why it gets no score; safe to repeat."""
     try:
         model_input, statements = _open(claim, files, classifier)
+        probability = _probability(model_input, classifier)
     except _Refused as refused:
         return Prediction(
             model=model_identity(classifier.manifest),
             refusal=refused.refusal,
             reason=refusal_in_words(refused.refusal, refused.detail),
         )
-    probability = float(classifier.probabilities(model_input[None])[0])
     finding = finding_of(probability, SopInstanceUid(""), statements, classifier.manifest)
     return Prediction(
         label=finding.label,
@@ -52,6 +53,14 @@ def predict(claim: ClaimedPrediction, files: FileStore, classifier: Classifier) 
         model=model_identity(classifier.manifest),
         warnings=finding.statements,
     )
+
+
+def _probability(model_input: torch.Tensor, classifier: Classifier) -> float:
+    scores = classifier.features_and_probabilities(model_input[None])
+    if scores.strangeness is not None and is_stranger(float(scores.strangeness[0])):
+        detail = strangeness_in_figures(float(scores.strangeness[0]))
+        raise _Refused(Refusal.NOT_A_CHEST_RADIOGRAPH, detail)
+    return float(scores.probabilities[0])
 
 
 def _open(

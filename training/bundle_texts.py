@@ -41,8 +41,9 @@ classes are equally frequent. Mirrored image averaged in: {mirrored}.
 ## Training
 From {beginning}: {stages}{finish}; {recipe.optimizer}, learning rate
 {recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
-weights averaged with decay {recipe.ema_decay:g}. Validation images are also scored changed in
-brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
+weights averaged with decay {recipe.ema_decay:g}{averaged}.
+Validation images are also scored changed in brightness, cropping, sharpness and aspect ("shifted");
+temperature and threshold come from both.
 
 ## Figures at the threshold above
 | split | images | AUC (95 % bounds) | accuracy | sensitivity | specificity | precision | F1 | ECE |
@@ -51,10 +52,27 @@ brightness, cropping, sharpness and aspect ("shifted"); temperature and threshol
 
 The official test split was scored once for this version, after everything else was fixed.
 
-## Limits
+{gate}## Limits
 Trained on one hospital's pictures, reduced to 224 x 224 JPEG, labelled by folder. It knows no other
 disease, no lateral view, no line or tube; other findings may be called pneumonia or normal. A site
 should measure it on its own cases before it lets anyone see a result.
+"""
+
+_LIMITS = "## Limits\n"
+_GATE_TITLE = "## What it refuses to look at\n"
+GATE = f"""{_GATE_TITLE}Before any score counts, every image passes a gate that refuses what is no
+upright frontal chest radiograph. It compares features of the same forward pass, and a small copy of
+the image, with those of {{gate.images}} training images, plain and varied in position, cropping,
+aspect, tone, sharpness and noise. Its two thresholds let at most {{target}} of the plain and varied
+validation images be refused. How many chest radiographs it refuses, each of them wrongly:
+
+| split | images | refused | share |
+| --- | --- | --- | --- |
+{{rows}}
+
+The test split was counted once for this version. The gate is no proof: a lateral chest radiograph
+was never measured, adults hardly, and what resembles a chest closely enough passes.
+
 """
 
 Json = dict[str, Any]  # a JSON object as a library outside this house defines it
@@ -143,6 +161,11 @@ def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
     recipe = finished.recipe
     return CARD.format(
         beginning=_beginning(finished),
+        averaged=(
+            f",\nthen {finished.averaged_share:.0%} of {_named(finished.averaged_with)} mixed in"
+            if finished.averaged_with
+            else ""
+        ),
         m=manifest,
         recipe=recipe,
         size=INPUT_SIZE,
@@ -155,7 +178,29 @@ def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
         labels=", ".join(manifest.labels),
         mirrored="yes" if manifest.averages_flip else "no",
         rows="\n".join(_row(figures) for figures in manifest.figures),
+        gate=gate_section(manifest),
     )
+
+
+def gate_section(manifest: BundleManifest) -> str:
+    """Return what the card says of the gate; nothing where there is none."""
+    if manifest.gate is None:
+        return ""
+    rows = "\n".join(
+        f"| {one.split} | {one.images} | {one.refused} | {one.refused / one.images:.2%} |"
+        for one in manifest.gate.figures
+    )
+    target = f"{manifest.gate.target_false_refusals:.1%}"
+    return GATE.format(gate=manifest.gate, target=target, rows=rows)
+
+
+def card_with_gate(card: str, old: BundleManifest, new: BundleManifest) -> str:
+    """Return a card for the same weights under a new version, with what its gate refuses."""
+    before, limits, after = card.partition(_LIMITS)
+    before = before.partition(_GATE_TITLE)[0]
+    renamed = before.replace(f"# {old.name} {old.version}\n", f"# {new.name} {new.version}\n", 1)
+    dated = renamed.replace(f"Published {old.created}.", f"Published {new.created}.", 1)
+    return f"{dated}{gate_section(new)}{limits}{after}"
 
 
 def _beginning(finished: FinishedRun) -> str:

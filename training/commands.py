@@ -114,6 +114,22 @@ def _beginning(name: str | None, *, pretrained: bool) -> Beginning:
     return Beginning(origin=IMAGENET if pretrained else None)
 
 
+@app.command("average")
+def average_runs(
+    run: Annotated[Path, typer.Option("--run", help="Finished run folder.")],
+    with_weights: Annotated[str, typer.Option("--with", help="Bundle or run to average with.")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the other's weights.")] = 0.5,
+) -> None:
+    """Average the weights of a run with those it began with, or others of the same start."""
+    with one_line():
+        from training.averaging import average_weights
+        from training.beginning import begin_with
+
+        average_weights(run, begin_with(with_weights, BUNDLES), out, share=share)
+        typer.echo(out)
+
+
 @app.command()
 def evaluate(
     data: DataOption,
@@ -193,6 +209,33 @@ def publish(
             with_test=not skip_test,
         )
         typer.echo(manifest.model_dump_json(indent=1))
+
+
+@app.command()
+def gate(
+    data: DataOption,
+    version: Annotated[str, typer.Option("--version", help="Version of the new bundle.")],
+    bundle: Annotated[str, typer.Option("--bundle", help="Name or folder.")] = "default",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Bundle folder; in place where not given.")
+    ] = None,
+    settings: SettingsOption = DEFAULT_TRAINING_FILE,
+) -> None:
+    """Fit what refuses other images than frontal chest radiographs; the weights stay."""
+    with one_line():
+        from training.dataset import open_data
+        from training.evaluate import locate_bundle
+        from training.publish import add_gate
+
+        folder = locate_bundle(bundle, BUNDLES)
+        prepared = open_data(
+            data, seed=load_training_settings(settings).split_seed, progress=image_bar
+        )
+        manifest = add_gate(
+            folder, prepared, out or folder, version=version, created=datetime.now(UTC).date()
+        )
+        assert manifest.gate is not None  # noqa: S101  # just added
+        typer.echo(manifest.gate.model_dump_json(indent=1))
 
 
 @app.command()

@@ -108,7 +108,7 @@ def operating_points(
     The points named by a sensitivity describe the curve only: a threshold read off the images
     that it is judged by is not one to use.
     """
-    _, true_rates, cuts = roc_curve(is_ill, probabilities)
+    _, true_rates, cuts = roc_curve(is_ill, probabilities, drop_intermediate=False)
     named = [("the bundle's", threshold), ("even odds", 0.5)]
     for wanted in WANTED_SENSITIVITIES:
         place = int(np.argmax(true_rates >= wanted))

@@ -10,7 +10,7 @@ from safetensors.torch import save as to_safetensors
 from config.training import PublishSettings
 from inference.bundle import (
     CARD_FILE,
-    HASHED_FILES,
+    GATE_FILE,
     INFERENCE_FILE,
     MANIFEST_FILE,
     METADATA_FILE,
@@ -22,19 +22,28 @@ from inference.bundle import (
     FigureWithInterval,
     Population,
     file_sha256,
+    files_of,
     read_manifest,
     write_manifest,
 )
+from inference.gate import Gate, gate_tensors
 from inference.labels import BINARY_NAMES, PNEUMONIA, THREE_CLASS_NAMES
 from inference.model import Classifier, load_classifier
 from inference.network import RadiographNet
 from inference.preprocessing import PREPROCESSING_VERSION
-from training.bundle_texts import as_json, inference_config, metadata, model_card
+from training.bundle_texts import (
+    as_json,
+    card_with_gate,
+    inference_config,
+    metadata,
+    model_card,
+)
 from training.calibrate import Calibration, score_validation
 from training.dataset import PreparedSet
 from training.disk import write_file
 from training.errors import RunUnusable
 from training.evaluate import evaluate
+from training.gate import fit_gate
 from training.metrics import Figures
 from training.run import FinishedRun
 
@@ -103,14 +112,70 @@ def publish(
     ]
     if with_test:
         measured.append(_record("test", evaluate(classifier, prepared.part("test"))))
-    manifest = manifest.model_copy(update={"figures": tuple(measured)})
+    fitted = fit_gate(
+        finished.network,
+        finished.recipe.architecture,
+        train=prepared.part("train"),
+        validation=prepared.part("validation"),
+        test=prepared.part("test") if with_test else None,
+    )
+    _write_gate(fitted.gate, folder)
+    manifest = manifest.model_copy(update={"figures": tuple(measured), "gate": fitted.record})
     _write_vectors(classifier, vectors, folder)
     write_file(folder / CARD_FILE, model_card(manifest, finished).encode())
     write_file(folder / METADATA_FILE, as_json(metadata(manifest)))
     write_file(folder / INFERENCE_FILE, as_json(inference_config(manifest)))
-    hashes = {name: file_sha256(folder / name) for name in HASHED_FILES}
+    return _seal(manifest, folder)
+
+
+def add_gate(
+    folder: Path, prepared: PreparedSet, out: Path, *, version: str, created: date
+) -> BundleManifest:
+    """Give a bundle a gate, or a new one; weights, calibration and test vectors stay as they are.
+
+    The test split is only asked how many of its images the gate refuses, once per version.
+
+    Raises
+    ------
+    RunUnusable
+        The bundle was trained on other data, or has this version already.
+    """
+    classifier = load_classifier(folder)
+    old = classifier.manifest
+    if old.version == version:
+        raise RunUnusable(f"{folder}: is version {version} already; a gate needs a new version")
+    if old.training_data_sha256 != prepared.data_sha256:
+        raise RunUnusable(f"{folder}: was trained on other data than the given folder")
+    fitted = fit_gate(
+        classifier.network,
+        old.architecture,
+        train=prepared.part("train"),
+        validation=prepared.part("validation"),
+        test=prepared.part("test"),
+    )
+    manifest = old.model_copy(
+        update={"version": version, "created": created, "gate": fitted.record}
+    )
+    card = card_with_gate((folder / CARD_FILE).read_text(encoding="utf-8"), old, manifest)
+    kept = {name: (folder / name).read_bytes() for name in (WEIGHTS_FILE, VECTORS_FILE)}
+    (out / MANIFEST_FILE).unlink(missing_ok=True)  # from here until the end it is no bundle
+    for name, content in kept.items():
+        write_file(out / name, content)
+    _write_gate(fitted.gate, out)
+    write_file(out / CARD_FILE, card.encode())
+    write_file(out / METADATA_FILE, as_json(metadata(manifest)))
+    write_file(out / INFERENCE_FILE, as_json(inference_config(manifest)))
+    return _seal(manifest, out)
+
+
+def _seal(manifest: BundleManifest, folder: Path) -> BundleManifest:
+    hashes = {name: file_sha256(folder / name) for name in files_of(manifest)}
     write_manifest(manifest.model_copy(update={"sha256": hashes}), folder)
     return load_classifier(folder).manifest
+
+
+def _write_gate(gate: Gate, folder: Path) -> None:
+    write_file(folder / GATE_FILE, to_safetensors(gate_tensors(gate)))
 
 
 def half_precision(network: RadiographNet) -> dict[str, torch.Tensor]:

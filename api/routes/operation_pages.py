@@ -9,9 +9,11 @@ from api.audit import AuditAction, note
 from api.auth.access import allow_page
 from api.auth.principal import Principal
 from api.dependencies import InContext
-from api.operation import known_destination, operation_of, replay
+from api.errors import RulesRefused
+from api.operation import known_destination, operation_of, reload_rules, replay, try_out
 from api.operation_schemas import ReplayBody
 from archive.account_records import Role, User
+from archive.operation_records import ErrandKind
 from archive.records import DeliveryState
 from dicom_node.statuses import words_for
 
@@ -20,11 +22,18 @@ router = APIRouter(prefix="/ops", include_in_schema=False)
 Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
 FAILURES_ON_PAGE = 200
 SEE_OTHER = 303
+ERRANDS = {"echo": ErrandKind.ECHO, "test-send": ErrandKind.TEST_SEND}
 
 
 @router.get("", response_class=HTMLResponse)
 def operation(request: Request, context: InContext, user: Admin) -> Response:
     """Return how the installation stands."""
+    return _page(request, context, user)
+
+
+def _page(
+    request: Request, context: InContext, user: User, *, rules_fault: str = "", status: int = 200
+) -> Response:
     repository = context.archive.repository
     failures = [
         *repository.deliveries(state=DeliveryState.GAVE_UP, limit=FAILURES_ON_PAGE),
@@ -43,7 +52,9 @@ def operation(request: Request, context: InContext, user: Admin) -> Response:
             "failures": failures,
             "words_for": words_for,
             "failed_reviews": repository.failed_reviews(),
+            "rules_fault": rules_fault,
         },
+        status_code=status,
     )
 
 
@@ -67,18 +78,38 @@ def replay_from_page(
     return RedirectResponse("/ops", status_code=SEE_OTHER)
 
 
+@router.post("/rules/reload")
+def reload_from_page(request: Request, context: InContext, user: Admin) -> Response:
+    """Have every node read the rules again, or say what is wrong with them."""
+    try:
+        rules = reload_rules(context, asked_by=user.login)
+    except RulesRefused as error:
+        return _page(request, context, user, rules_fault=error.detail, status=error.status)
+    note(
+        request,
+        Principal(user=user),
+        AuditAction.RULES_RELOADED,
+        rules_sha256=rules.rules_sha256,
+    )
+    return RedirectResponse("/ops", status_code=SEE_OTHER)
+
+
 @router.post("/destinations/{destination}/{change}")
 def change_destination(
     request: Request, context: InContext, user: Admin, destination: str, change: str
 ) -> Response:
-    """Pause or resume a destination."""
+    """Pause, resume or try a destination."""
+    principal = Principal(user=user)
     name = known_destination(context, destination)
-    if change == "pause":
+    if change in ERRANDS:
+        try_out(context, ERRANDS[change], name, user.login)
+        note(request, principal, AuditAction.ERRAND, kind=ERRANDS[change], destination=name)
+    elif change == "pause":
         context.archive.repository.pause_destination(name, paused_by=user.login)
-        note(request, Principal(user=user), AuditAction.PAUSE, destination=name)
+        note(request, principal, AuditAction.PAUSE, destination=name)
     else:
         context.archive.repository.resume_destination(name)
-        note(request, Principal(user=user), AuditAction.RESUME, destination=name)
+        note(request, principal, AuditAction.RESUME, destination=name)
     return RedirectResponse("/ops", status_code=SEE_OTHER)
 
 

@@ -1,9 +1,9 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-committing, watching, reading, operating, accounts, links to choose passwords, signing in, tokens,
-auditing, reviewing and the reading list. All methods are synchronous and thread safe; each is one
-transaction.
+committing, watching, reading, operating, ruling, accounts, links to choose passwords, signing in,
+tokens, auditing, reviewing and the reading list. All methods are synchronous and thread safe; each
+is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -19,6 +19,7 @@ from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
+from archive.repository.ruling import RulingRows
 from archive.repository.signing_in import SigningInRows
 from archive.repository.tokens import TokenRows
 from archive.repository.watching import WatchingRows
@@ -36,6 +37,7 @@ class Repository(
     WatchingRows,
     ReadingRows,
     OperatingRows,
+    RulingRows,
     AccountRows,
     PasswordLinkRows,
     SigningInRows,

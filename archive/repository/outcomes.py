@@ -160,8 +160,16 @@ def record_deliveries(
     now: datetime,
     takes: Takes = takes_every_kind,
 ) -> None:
-    """Queue a report for every destination that takes its kind and does not have it queued yet."""
+    """Queue a report for every destination that takes its kind and does not have it queued yet.
+
+    Where a rule of the site says where the results of this study go, its names take the place of
+    `destinations`; one that the settings no longer have is seen waiting, not dropped.
+    """
     uid = report.key.sop_instance_uid
+    ruled = connection.execute(
+        select(studies.c.destinations).where(studies.c.study_uid == report.key.study_uid)
+    ).scalar_one_or_none()
+    destinations = destinations if ruled is None else ruled
     known = set(
         connection.execute(
             select(deliveries.c.destination).where(deliveries.c.sop_instance_uid == uid)

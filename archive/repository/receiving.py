@@ -1,16 +1,35 @@
 """What the node writes: instances as they arrive, and studies as they become complete."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, or_, select, update
+from sqlalchemy import Connection, Engine, and_, case, or_, select, update
 
-from archive.records import Arrival, Recorded, StudyState, StudyUid
+from archive.records import (
+    Arrival,
+    ArrivedImage,
+    FileKey,
+    Recorded,
+    RuleDecision,
+    StudyState,
+    StudyUid,
+)
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import conflicts, instances, studies
 from archive.together import Together
 from archive.workflow import studies_that_may_become
+
+# Decided and queued in one transaction; the next tick takes the next.
+MOST_AT_ONCE = 200
+
+Decide = Callable[[Sequence[ArrivedImage]], RuleDecision]
+
+
+def analyse_everything(images: Sequence[ArrivedImage]) -> RuleDecision:
+    """Decide as an installation without rules does."""
+    del images
+    return RuleDecision()
 
 
 class ReceivingRows(Transactions):
@@ -74,31 +93,54 @@ class ReceivingRows(Transactions):
                 .values(active_at=database_now(connection))
             )
 
-    def queue_complete_studies(self, *, quiet_period_seconds: float, cap_seconds: float) -> int:
+    def queue_complete_studies(
+        self,
+        *,
+        quiet_period_seconds: float,
+        cap_seconds: float,
+        decide: Decide = analyse_everything,
+    ) -> int:
         """Queue the studies that are quiet for long enough, or open for too long.
+
+        Parameters
+        ----------
+        decide
+            Asked for each of them what the rules of the site say; outside of any transaction, so
+            it may take its time.
 
         Returns
         -------
         int
-            How many were queued.
+            How many were queued, or kept because a rule discards them.
         """
         with self._reading() as connection:
             due = _is_complete(database_now(connection), quiet_period_seconds, cap_seconds)
-            if connection.execute(select(studies.c.study_uid).where(due).limit(1)).first() is None:
-                return 0
+            complete = connection.execute(
+                select(studies.c.study_uid, studies.c.revision)
+                .where(due)
+                .order_by(studies.c.priority.desc(), studies.c.receiving_since)
+                .limit(MOST_AT_ONCE)
+            ).all()
+            images = _arrived_images(connection, [row.study_uid for row in complete])
+        if not complete:
+            return 0
+        decisions = [(row, decide(images.get(row.study_uid, ()))) for row in complete]
         with self._writing() as connection:
             now = database_now(connection)
-            queued = connection.execute(
-                update(studies)
-                .where(_is_complete(now, quiet_period_seconds, cap_seconds))
-                .values(
-                    state=StudyState.QUEUED,
-                    queued_at=now,
-                    attempt=0,
-                    revision=studies.c.revision + 1,
-                )
+            still_due = _is_complete(now, quiet_period_seconds, cap_seconds)
+            return sum(
+                connection.execute(
+                    update(studies)
+                    # A further image since the decision gives the study a new revision.
+                    .where(
+                        studies.c.study_uid == row.study_uid,
+                        studies.c.revision == row.revision,
+                        still_due,
+                    )
+                    .values(_decided(decision, now))
+                ).rowcount
+                for row, decision in decisions
             )
-            return queued.rowcount
 
     def _record_all(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         recorded: dict[int, Recorded] = {}
@@ -159,6 +201,54 @@ class ReceivingRows(Transactions):
             .where(here, studies.c.priority < arrival.priority)
             .values(priority=arrival.priority)
         )
+
+
+def _decided(decision: RuleDecision, now: datetime) -> dict[str, Any]:
+    """Return the columns of a study about which the rules were asked."""
+    values: dict[str, Any] = {
+        "rule": decision.rule,
+        "rules_sha256": decision.rules_sha256,
+        "destinations": None if decision.destinations is None else list(decision.destinations),
+        # A rule can make a study more urgent than its images say, never less.
+        "priority": case(
+            (studies.c.priority < decision.priority, decision.priority), else_=studies.c.priority
+        ),
+        "attempt": 0,
+        "revision": studies.c.revision + 1,
+    }
+    if decision.is_analysed:
+        return values | {"state": StudyState.QUEUED, "queued_at": now}
+    # Nobody is asked to read it, but it stays listed with its rule.
+    reason = f"discarded by rule {decision.rule}"
+    return values | {"state": StudyState.KEPT, "refusal": None, "reason": reason, "is_read": True}
+
+
+def _arrived_images(
+    connection: Connection, study_uids: Sequence[str]
+) -> dict[str, list[ArrivedImage]]:
+    found: dict[str, list[ArrivedImage]] = {}
+    columns = instances.c
+    rows = connection.execute(
+        select(
+            columns.study_uid,
+            columns.file_key,
+            columns.transfer_syntax_uid,
+            columns.calling_ae_title,
+            columns.called_ae_title,
+        )
+        .where(columns.study_uid.in_(study_uids))
+        .order_by(columns.received_at, columns.sop_instance_uid)
+    )
+    for row in rows:
+        found.setdefault(row.study_uid, []).append(
+            ArrivedImage(
+                file_key=FileKey(row.file_key),
+                transfer_syntax_uid=row.transfer_syntax_uid,
+                calling_ae_title=row.calling_ae_title,
+                called_ae_title=row.called_ae_title,
+            )
+        )
+    return found
 
 
 class _OtherObject(Exception):

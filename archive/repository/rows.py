@@ -81,6 +81,9 @@ def study_of(row: AnyRow) -> Study:
         last_received_at=row.last_received_at,
         attempt=row.attempt,
         revision=row.revision,
+        rule=row.rule,
+        rules_sha256=row.rules_sha256,
+        destinations=None if row.destinations is None else tuple(row.destinations),
     )
 
 

@@ -153,7 +153,7 @@ class WorkingRows(Transactions):
             )
 
     def request_analysis(self, study_uid: StudyUid) -> None:
-        """Queue a study again that already has an outcome.
+        """Queue a study again that already has an outcome, or that a rule kept.
 
         Raises
         ------
@@ -166,7 +166,12 @@ class WorkingRows(Transactions):
                 .where(
                     studies.c.study_uid == study_uid,
                     studies.c.state.in_(
-                        [StudyState.REPORTED, StudyState.NOT_ANALYSED, StudyState.FAILED]
+                        [
+                            StudyState.REPORTED,
+                            StudyState.NOT_ANALYSED,
+                            StudyState.FAILED,
+                            StudyState.KEPT,
+                        ]
                     ),
                 )
                 .values(

@@ -1,8 +1,10 @@
 """Queues, destinations and failures: seen, paused, sent again, over JSON and on the page."""
 
+from pathlib import Path
+
 from archive.account_records import Role
 from archive.database import Archive
-from config.settings import Settings
+from config.settings import RulesSettings, Settings
 from tests.builders.people import a_radiologist, a_review
 from tests.web import a_client, report_study, web_settings
 
@@ -90,3 +92,48 @@ def test_operation_is_for_administrators(archive: Archive) -> None:
     reader = a_client(archive, settings(), login="ito", roles=[Role.RADIOLOGIST])
     assert reader.get("/ops").status_code == 403
     assert reader.get("/api/v1/operation").status_code == 403
+
+
+def with_rules(file: Path) -> Settings:
+    return settings().model_copy(update={"rules": RulesSettings(file=file)})
+
+
+def test_right_rules_are_handed_to_the_nodes(archive: Archive, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules: []\nfallback: {then: analyse}\n")
+    answer = a_client(archive, with_rules(file)).post("/api/v1/rules/reload")
+    assert answer.status_code == 202
+    assert answer.json()["rule_count"] == 0
+    assert archive.repository.last_rule_reload() == 1
+
+
+def test_wrong_rules_are_answered_with_line_and_key_and_asked_of_nobody(
+    archive: Archive, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("rules: []\nfallbacks: {then: analyse}\n")
+    client = a_client(archive, with_rules(file))
+    answer = client.post("/api/v1/rules/reload")
+    assert (answer.status_code, answer.json()["code"]) == (422, "rules_invalid")
+    assert answer.json()["detail"] == f"{file}:2: fallbacks: unknown key"
+    assert archive.repository.last_rule_reload() == 0
+    page = client.post("/ops/rules/reload")
+    assert page.status_code == 422
+    assert "fallbacks: unknown key" in page.text
+
+
+def test_operation_shows_by_which_rules_each_node_works(archive: Archive) -> None:
+    archive.repository.rules_loaded("HILUM@127.0.0.1:11112", rules_sha256="ab" * 32, rule_count=2)
+    archive.repository.rules_not_loaded("HILUM@127.0.0.1:11112", fault="rules.yaml:9: when: is no")
+    client = a_client(archive, settings())
+    [rules] = client.get("/api/v1/operation").json()["rules"]
+    assert (rules["rule_count"], rules["fault"]) == (2, "rules.yaml:9: when: is no")
+    text = client.get("/ops").text
+    assert "abababababab" in text
+    assert "rules.yaml:9" in text
+
+
+def test_only_administrators_reload_rules(archive: Archive) -> None:
+    reader = a_client(archive, settings(), login="ito", roles=[Role.RADIOLOGIST])
+    assert reader.post("/api/v1/rules/reload").status_code == 403
+    assert reader.post("/ops/rules/reload").status_code == 403

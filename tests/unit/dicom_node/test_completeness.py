@@ -3,6 +3,7 @@ from typing import Any
 
 from archive.records import StudyUid
 from archive.repository import Repository
+from archive.repository.receiving import analyse_everything
 from dicom_node.completeness import Completeness, OpenStudies
 
 FIRST, SECOND = StudyUid("1.2.1"), StudyUid("1.2.2")
@@ -46,7 +47,7 @@ def test_open_studies_are_touched_before_anything_is_queued_and_then_at_interval
     completeness = Completeness(
         rows, studies, quiet_period_seconds=60, cap_seconds=600, clock=lambda: seconds[0]
     )
-    limits = {"quiet_period_seconds": 60, "cap_seconds": 600}
+    limits = {"quiet_period_seconds": 60, "cap_seconds": 600, "decide": analyse_everything}
     assert completeness.tick() == 1
     assert rows.calls == [[FIRST], limits]
     seconds[0] += 0.5

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from config.training import Augmentation, load_training_settings
 from training.augment import augment, blur
@@ -123,3 +125,12 @@ def test_blur_keeps_the_mean_and_softens_edges() -> None:
 
     assert soft.mean().item() == pytest.approx(0.5, abs=1e-5)
     assert soft.diff(dim=3).max() < 0.4
+
+
+def test_blur_equals_scipy_along_both_axes() -> None:
+    images = torch.rand(2, 1, 9, 13, generator=torch.Generator().manual_seed(1))
+
+    blurred = blur(images, 1.5)
+
+    expected = gaussian_filter(images.numpy(), 1.5, mode="nearest", truncate=2.0, axes=(2, 3))
+    assert np.abs(blurred.numpy() - expected).max() < 1e-6

@@ -81,6 +81,7 @@ function refusalsOf(result, imageUid) {
 function aiWords(study, finding) {
   if (finding) return `AI: ${PRESENCE[finding.presence]}`;
   if (study.state === "NOT_ANALYSED") return `AI not applicable: ${study.reason || study.refusal}`;
+  if (study.state === "KEPT") return `No AI: ${study.reason}`;
   if (study.state === "FAILED") return `AI failed: ${study.reason || "see operations"}`;
   const seconds = (Date.now() - Date.parse(study.last_received_at)) / 1000;
   return `AI pending ${waiting(seconds)}`;

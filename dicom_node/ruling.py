@@ -1,0 +1,103 @@
+"""The rules that a node works by: read at its start, again when asked, and held against studies."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from archive.database import Archive
+from archive.errors import ArchiveError
+from archive.records import ArrivedImage, RuleDecision
+from config.rules import RuleBook
+from config.rules_file import RulesInvalid
+from dicom_node.errors import HeaderUnreadable
+from dicom_node.header import read_stored_header
+from dicom_node.rules import RuledImage, decide
+
+_log = structlog.get_logger()
+
+
+class Ruling:
+    """The rules of a node; wrong new ones leave the old ones in force.
+
+    Parameters
+    ----------
+    archive
+        Where images lie, and where requests and faults are written down.
+    node
+        Under which name this node says by which rules it works.
+    load
+        Reads the rules file.
+
+    Raises
+    ------
+    RulesInvalid
+        There are no rules to begin with.
+    """
+
+    def __init__(self, archive: Archive, *, node: str, load: Callable[[], RuleBook]) -> None:
+        self._archive = archive
+        self._node = node
+        self._load = load
+        self._book = load()
+        self._seen: int | None = None
+
+    @property
+    def book(self) -> RuleBook:
+        """The rules in force."""
+        return self._book
+
+    def tick(self) -> None:
+        """Read the rules again if somebody asked since the last time; safe to repeat.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            The next tick tries again.
+        """
+        newest = self._archive.repository.last_rule_reload()
+        if newest == self._seen:
+            return
+        if self._seen is None:
+            self._say_loaded()
+        else:
+            self._reload()
+        self._seen = newest
+
+    def decide(self, images: Sequence[ArrivedImage]) -> RuleDecision:
+        """Return what the rules say of a study that is complete."""
+        book = self._book
+        return decide(book, [ruled_image(self._archive, one, book.keywords) for one in images])
+
+    def _reload(self) -> None:
+        try:
+            self._book = self._load()
+        except RulesInvalid as error:
+            _log.error("new rules are wrong, the old ones stay", error=str(error))
+            self._archive.repository.rules_not_loaded(self._node, fault=str(error))
+            return
+        self._say_loaded()
+
+    def _say_loaded(self) -> None:
+        book = self._book
+        self._archive.repository.rules_loaded(
+            self._node, rules_sha256=book.sha256, rule_count=len(book.rules)
+        )
+        _log.info("rules in force", count=len(book.rules), version=book.sha256[:12])
+
+
+def ruled_image(archive: Archive, image: ArrivedImage, keywords: frozenset[str]) -> RuledImage:
+    """Read of an image what rules look at; one that cannot be read matches no rule."""
+    meta = {
+        # PS3.10 7.1: the AE titles under which the object was sent and received.
+        "SendingApplicationEntityTitle": image.calling_ae_title,
+        "ReceivingApplicationEntityTitle": image.called_ae_title,
+        "TransferSyntaxUID": image.transfer_syntax_uid,
+    }
+    if not keywords:
+        return RuledImage(header=None, meta=meta)
+    wanted = {"SpecificCharacterSet", *keywords} - meta.keys()
+    try:
+        header, _ = read_stored_header(archive.files.path_of(image.file_key), wanted)
+    except (HeaderUnreadable, ArchiveError):
+        return RuledImage(header=None, meta=meta)
+    return RuledImage(header=header, meta=meta)
