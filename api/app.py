@@ -33,6 +33,7 @@ from api.page_words import day, moment, person_words
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.static_files import FOLDER, UnchangingFiles, versioned_path
 from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
@@ -97,7 +98,8 @@ def create_app(
     describe(app)
     for router in ALL_ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=WEB / "static"), name="static")
+    app.mount(versioned_path(), UnchangingFiles(directory=FOLDER))
+    app.mount("/static", StaticFiles(directory=FOLDER), name="static")
     return app
 
 
@@ -170,6 +172,7 @@ def _template_environment() -> Environment:
         further_pages=FURTHER_PAGES,
         own_page=OWN_PAGE,
         admin_pages=ADMIN_PAGES,
+        static=versioned_path(),
     )
     environment.filters.update(moment=moment, day=day, person=person_words)
     return environment

@@ -41,8 +41,9 @@ classes are equally frequent. Mirrored image averaged in: {mirrored}.
 ## Training
 From {beginning}: {stages}{finish}; {recipe.optimizer}, learning rate
 {recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
-weights averaged with decay {recipe.ema_decay:g}. Validation images are also scored changed in
-brightness, cropping, sharpness and aspect ("shifted"); temperature and threshold come from both.
+weights averaged with decay {recipe.ema_decay:g}{averaged}.
+Validation images are also scored changed in brightness, cropping, sharpness and aspect ("shifted");
+temperature and threshold come from both.
 
 ## Figures at the threshold above
 | split | images | AUC (95 % bounds) | accuracy | sensitivity | specificity | precision | F1 | ECE |
@@ -160,6 +161,11 @@ def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
     recipe = finished.recipe
     return CARD.format(
         beginning=_beginning(finished),
+        averaged=(
+            f",\nthen {finished.averaged_share:.0%} of {_named(finished.averaged_with)} mixed in"
+            if finished.averaged_with
+            else ""
+        ),
         m=manifest,
         recipe=recipe,
         size=INPUT_SIZE,

@@ -114,6 +114,22 @@ def _beginning(name: str | None, *, pretrained: bool) -> Beginning:
     return Beginning(origin=IMAGENET if pretrained else None)
 
 
+@app.command("average")
+def average_runs(
+    run: Annotated[Path, typer.Option("--run", help="Finished run folder.")],
+    with_weights: Annotated[str, typer.Option("--with", help="Bundle or run to average with.")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the other's weights.")] = 0.5,
+) -> None:
+    """Average the weights of a run with those it began with, or others of the same start."""
+    with one_line():
+        from training.averaging import average_weights
+        from training.beginning import begin_with
+
+        average_weights(run, begin_with(with_weights, BUNDLES), out, share=share)
+        typer.echo(out)
+
+
 @app.command()
 def evaluate(
     data: DataOption,

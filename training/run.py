@@ -182,6 +182,8 @@ class FinishedRun:
     history: tuple[EpochFigures, ...]
     began_with: Origin | None = None
     taught_by: tuple[Origin, ...] = ()
+    averaged_with: Origin | None = None
+    averaged_share: float = 0.0  # of the other's weights in the mean
 
 
 def load_run(run: Path) -> FinishedRun:
@@ -196,7 +198,7 @@ def load_run(run: Path) -> FinishedRun:
     recipe = Recipe.model_validate(record["recipe"])
     network = build_network(recipe.architecture, outputs=recipe.classes)
     network.load_state_dict(load_file(run / WEIGHTS_FILE))
-    began_with = record.get("began_with")
+    began_with, averaged_with = record.get("began_with"), record.get("averaged_with")
     return FinishedRun(
         network=network.eval().to(memory_format=torch.channels_last),
         recipe=recipe,
@@ -204,6 +206,8 @@ def load_run(run: Path) -> FinishedRun:
         history=history,
         began_with=Origin(**began_with) if began_with else None,
         taught_by=tuple(Origin(**teacher) for teacher in record.get("taught_by", ())),
+        averaged_with=Origin(**averaged_with) if averaged_with else None,
+        averaged_share=record.get("averaged_share", 0.0),
     )
 
 

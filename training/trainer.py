@@ -85,6 +85,10 @@ class Trainer:
             if recipe.weighted_loss
             else None
         )
+        # Its range is that of 32 bits, so no loss needs scaling; older GPUs train in 32 bits.
+        self.has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(
+            including_emulation=False
+        )
         self.steps_per_epoch = max(len(self.images) // recipe.batch_size, 1)
 
     def epoch(self, progress: Progress) -> EpochFigures:
@@ -155,10 +159,7 @@ class Trainer:
         return targets.lerp(torch.stack(answers).mean(dim=0), teaching.share)
 
     def _scores(self, network: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
-        precision = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        if self.device.type == "cuda" and torch.cuda.is_bf16_supported():
-            precision = torch.bfloat16  # no loss scaling needed
-        with torch.autocast(self.device.type, dtype=precision):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.has_bfloat16):
             scores: torch.Tensor = network(batch.contiguous(memory_format=torch.channels_last))
         return scores.float()
 

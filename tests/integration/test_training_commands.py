@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from pydicom import dcmread
+from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from config.training import DEFAULT_TRAINING_FILE, load_training_settings
@@ -24,7 +25,7 @@ from training.commands import app
 from training.dataset import load
 from training.fit import fit, new_network
 from training.ranks import Ranks
-from training.run import HISTORY_FILE, RUN_FILE, EpochFigures
+from training.run import HISTORY_FILE, RUN_FILE, WEIGHTS_FILE, EpochFigures
 from training.trainer import Batch
 
 SMALL = {
@@ -224,6 +225,33 @@ def test_a_run_begins_with_the_weights_of_a_bundle_and_the_card_says_so(
     assert all(torch.equal(begun.state_dict()[name], published[name]) for name in published)
     line = only_line(hilum_train("fit", *common, "--run", second, "--epochs", 1, "--resume"))
     assert "weights" in line
+
+
+def test_the_mean_of_two_networks_is_a_run_and_its_card_says_so(
+    prepared: Path, settings: Path, tmp_path: Path
+) -> None:
+    common = ("--data", prepared, "--settings", settings)
+    first, second, mean = (tmp_path / name for name in ("first", "second", "mean"))
+    hilum_train("fit", *common, "--run", first, "--epochs", 1)
+    hilum_train("fit", *common, "--run", second, "--epochs", 1, "--begin-with", first)
+
+    averaged = ("average", "--run", second, "--with", first, "--out", mean, "--share", 0.25)
+    result = hilum_train(*averaged)
+    again = hilum_train(*averaged)
+    hilum_train(
+        *("publish", *common, "--run", mean, "--skip-test"),
+        *("--out", tmp_path / "bundle", "--version", "1.0.0"),
+    )
+
+    assert result.exit_code == 0, result.output
+    one, two, between = (load_file(run / WEIGHTS_FILE) for run in (first, second, mean))
+    for name, value in between.items():
+        if value.is_floating_point():
+            expected = 0.75 * two[name] + 0.25 * one[name]
+            assert torch.allclose(value, expected, atol=1e-5), name
+    card = (tmp_path / "bundle" / CARD_FILE).read_text()
+    assert "then 25% of run first (SHA-256" in card
+    assert "holds a run already" in only_line(again)
 
 
 def test_weights_of_another_architecture_are_refused(
