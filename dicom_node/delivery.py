@@ -24,6 +24,7 @@ from config.settings import DeliverySettings, Settings
 from dicom_node.backoff import BackOff
 from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
+from dicom_node.errands import Errands
 from dicom_node.links import link_to, peer_of
 from dicom_node.standing import Standing
 from dicom_node.upper_layer import prepare_pynetdicom
@@ -58,6 +59,9 @@ def run(
         threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
         for courier in couriers
     ]
+    errands = Errands(settings, archive, claimant=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}")
+    # Not joined: one that waits for a slow answer loses only its lease.
+    threading.Thread(target=errands.run, args=(stop,), name="errands", daemon=True).start()
     for thread in threads:
         thread.start()
     on_ready()
