@@ -55,7 +55,11 @@ class NewUserBody(ApiModel):
     )
     organisation: PlainText = ""
     roles: list[Role] = Field(min_length=1, max_length=len(Role), examples=[["radiologist"]])
-    password: NewPassword = Field(examples=["correct horse battery"])
+    password: NewPassword | None = Field(
+        default=None,
+        description="Without one, the person chooses it by a link.",
+        examples=["correct horse battery"],
+    )
     is_shared: bool = Field(
         default=False, strict=True, description="Used by several people: may not review."
     )
@@ -82,9 +86,17 @@ class UserBody(ApiModel):
     roles: list[Role]
     is_active: bool
     is_shared: bool
-    has_password: bool = Field(description="False: signs in through the OpenID provider only.")
+    has_password: bool
+    has_provider: bool = Field(description="Signs in through the OpenID provider.")
+    has_password_link: bool = Field(description="A link to choose a password waits to be used.")
     created_at: datetime
     last_sign_in_at: datetime | None
+
+
+class PasswordLinkBody(ApiModel):
+    """Where a person chooses their password."""
+
+    address: str = Field(description="Good once, for three days; it is shown this once.")
 
 
 class UserList(ApiModel):
@@ -108,6 +120,7 @@ class TokenBody(ApiModel):
     name: str
     scopes: list[Scope]
     created_by: str
+    is_personal: bool = Field(description="Ends with the account of who made it.")
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
@@ -137,6 +150,7 @@ class AuditEventBody(ApiModel):
     study_uid: str
     address: str
     details: dict[str, Any]
+    previous_digest: str
     digest: str = Field(description="SHA-256 of this line and of the digest before it.")
 
 
@@ -177,6 +191,8 @@ def user_body(user: records.User) -> UserBody:
         is_active=user.is_active,
         is_shared=user.is_shared,
         has_password=user.has_password,
+        has_provider=user.has_provider,
+        has_password_link=user.has_password_link,
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,
     )
@@ -189,6 +205,7 @@ def token_body(token: records.ApiToken) -> TokenBody:
         name=token.name,
         scopes=sorted(token.scopes),
         created_by=token.created_by,
+        is_personal=token.user_id is not None,
         created_at=token.created_at,
         expires_at=token.expires_at,
         revoked_at=token.revoked_at,
@@ -213,5 +230,6 @@ def audit_event_body(event: records.AuditEvent) -> AuditEventBody:
         study_uid=entry.study_uid,
         address=entry.address,
         details=entry.details,
+        previous_digest=event.previous_digest,
         digest=event.digest,
     )

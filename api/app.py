@@ -27,11 +27,13 @@ from api.dicomweb.origins import ViewerOrigins
 from api.images.shelf import ImageShelf
 from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
-from api.navigation import pages_of
+from api.navigation import ADMIN_PAGES, FURTHER_PAGES, OWN_PAGE, page_above, pages_of
 from api.openapi import describe
+from api.page_words import day, moment, person_words
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
+from api.static_files import FOLDER, UnchangingFiles, versioned_path
 from api.tls import tls_context
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
@@ -96,7 +98,8 @@ def create_app(
     describe(app)
     for router in ALL_ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=WEB / "static"), name="static")
+    app.mount(versioned_path(), UnchangingFiles(directory=FOLDER))
+    app.mount("/static", StaticFiles(directory=FOLDER), name="static")
     return app
 
 
@@ -163,7 +166,15 @@ def _template_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["pages_of"] = pages_of
+    environment.globals.update(
+        pages_of=pages_of,
+        page_above=page_above,
+        further_pages=FURTHER_PAGES,
+        own_page=OWN_PAGE,
+        admin_pages=ADMIN_PAGES,
+        static=versioned_path(),
+    )
+    environment.filters.update(moment=moment, day=day, person=person_words)
     return environment
 
 

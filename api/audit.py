@@ -34,6 +34,10 @@ class AuditAction(StrEnum):
     EXPORT = "EXPORT"
     USER_ADDED = "USER_ADDED"
     USER_CHANGED = "USER_CHANGED"
+    PASSWORD_LINK = "PASSWORD_LINK"  # noqa: S105 - a word of the audit trail
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - a word of the audit trail
+    SESSIONS_ENDED = "SESSIONS_ENDED"
+    PREFERENCES_CHANGED = "PREFERENCES_CHANGED"
     TOKEN_ADDED = "TOKEN_ADDED"  # noqa: S105 - a word of the audit trail
     TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 - a word of the audit trail
     AUDIT_READ = "AUDIT_READ"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from archive.database import Archive
@@ -40,7 +40,13 @@ class ArchiveCollector(Collector):
         """Yield the figures; only `hilum_archive_up` 0 where the archive does not answer."""
         up = GaugeMetricFamily("hilum_archive_up", "1 where the archive answered this scrape.")
         try:
-            found = [*self._queues(), *self._counts(), *self._beats(), self._disk()]
+            found = [
+                *self._queues(),
+                *self._counts(),
+                self._rejections(),
+                *self._beats(),
+                self._disk(),
+            ]
         except ArchiveUnavailable as error:
             _log.warning("archive does not answer", error=type(error).__name__)
             up.add_metric([], 0)
@@ -78,6 +84,16 @@ class ArchiveCollector(Collector):
         for (destination, status), count in self._archive.repository.delivery_counts().items():
             deliveries.add_metric([status, destination], count)
         return [studies, deliveries]
+
+    def _rejections(self) -> Metric:
+        rejected = CounterMetricFamily(
+            "hilum_associations_rejected",
+            "Associations and connections that the DICOM port turned away.",
+            labels=["reason"],
+        )
+        for reason, count in self._archive.repository.rejection_counts().items():
+            rejected.add_metric([reason], count)
+        return rejected
 
     def _beats(self) -> list[Metric]:
         age = GaugeMetricFamily(

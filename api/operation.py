@@ -1,5 +1,7 @@
 """What administrators see and do; the JSON routes and the page use the same."""
 
+import time
+
 import structlog
 
 from api.dependencies import Context
@@ -13,10 +15,13 @@ from api.operation_schemas import (
     queue_body,
     rule_standing_body,
 )
+from archive.operation_records import Errand, ErrandKind
 from config.rules_file import RulesInvalid, load_rules
 
 _log = structlog.get_logger()
 
+# A sender looks twice a second; a destination that is there answers at once.
+PATIENCE_SECONDS = 5.0
 # So many are sent again at once; asking again takes the next.
 MOST_AT_ONCE = 5000
 
@@ -34,6 +39,7 @@ def operation_of(context: Context) -> OperationBody:
             for one, standing in zip(destinations, standings, strict=True)
         ],
         rules=[rule_standing_body(one) for one in repository.rule_standings()],
+        rejections=repository.rejection_counts(),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )
@@ -79,3 +85,14 @@ def reload_rules(context: Context, *, asked_by: str) -> RulesBody:
         raise RulesRefused(str(error)) from None
     context.archive.repository.ask_rule_reload(asked_by=asked_by)
     return RulesBody(rules_sha256=book.sha256, rule_count=len(book.rules))
+
+
+def try_out(context: Context, kind: ErrandKind, name: str, asked_by: str) -> Errand:
+    """Let a sender try a destination; returns what came of it, if it came soon."""
+    repository = context.archive.repository
+    errand_id = repository.ask_errand(kind, known_destination(context, name), asked_by=asked_by)
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        errand = repository.errand(errand_id)
+        if errand.finished_at or time.monotonic() > ends_at or context.is_stopping.wait(0.1):
+            return errand

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from api.schemas import ApiModel, only_numbers
 from archive import operation_records, records
+from archive.operation_records import ErrandKind
 from archive.records import DeliveryState, ProcessKind
 from config.destinations import Destination, DimseDestination
 
@@ -32,6 +33,20 @@ class ProcessBody(ApiModel):
     detail: str
 
 
+class ErrandBody(ApiModel):
+    """One try at a destination and what came of it."""
+
+    errand_id: int
+    kind: ErrandKind
+    destination: str
+    asked_by: str
+    asked_at: datetime
+    finished_at: datetime | None
+    is_ok: bool | None = Field(description="Null as long as no sender has run it.")
+    words: str
+    seconds: float | None
+
+
 class DestinationBody(ApiModel):
     """How one destination stands."""
 
@@ -50,6 +65,7 @@ class DestinationBody(ApiModel):
     gave_up: int = Field(ge=0)
     last_delivered_at: datetime | None
     last_failure: str
+    last_errand: ErrandBody | None = Field(description="The last echo or test object.")
 
 
 class RuleStandingBody(ApiModel):
@@ -77,6 +93,9 @@ class OperationBody(ApiModel):
     processes: list[ProcessBody]
     destinations: list[DestinationBody]
     rules: list[RuleStandingBody]
+    rejections: dict[str, int] = Field(
+        description="Associations that the DICOM port turned away, by reason."
+    )
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
 
@@ -128,6 +147,22 @@ def destination_body(
         gave_up=standing.gave_up,
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,
+        last_errand=errand_body(standing.last_errand) if standing.last_errand else None,
+    )
+
+
+def errand_body(errand: operation_records.Errand) -> ErrandBody:
+    """Return the JSON of one errand."""
+    return ErrandBody(
+        errand_id=errand.errand_id,
+        kind=errand.kind,
+        destination=errand.destination,
+        asked_by=errand.asked_by,
+        asked_at=errand.asked_at,
+        finished_at=errand.finished_at,
+        is_ok=errand.is_ok,
+        words=errand.words,
+        seconds=errand.seconds,
     )
 
 

@@ -1,5 +1,6 @@
 """Writes every response that is no success as problem+json (RFC 9457).
 
+A browser that goes to an address itself is given the same as a page.
 Beside the members of the RFC each problem has a stable `code` for programs, the `trace_id` that
 the log line of the request has too, and `errors`, the single faults.
 """
@@ -13,11 +14,13 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Match, compile_path
 from starlette.types import Scope
 
+from api.dependencies import Context, context_of
 from api.errors import (
     ApiError,
     BodyTooLarge,
@@ -27,6 +30,7 @@ from api.errors import (
     SignInNeeded,
     UnknownThing,
 )
+from api.navigation import page_above
 from api.schemas import FaultBody, Problem
 from archive.errors import (
     AlreadyThere,
@@ -71,11 +75,11 @@ def problem_response(
         trace_id=scope.get("state", {}).get("trace_id", ""),
         errors=[FaultBody(location=f.location, message=f.message, code=f.code) for f in faults],
     )
+    sent_headers = {"Cache-Control": "no-store", **(headers or {})}
+    if _is_for_a_person(scope):
+        return _page_of(scope, problem, sent_headers)
     return JSONResponse(
-        problem.model_dump(),
-        status_code=status,
-        headers={"Cache-Control": "no-store", **(headers or {})},
-        media_type=MEDIA_TYPE,
+        problem.model_dump(), status_code=status, headers=sent_headers, media_type=MEDIA_TYPE
     )
 
 
@@ -141,14 +145,41 @@ def allowed_methods(app: FastAPI, path: str) -> list[str]:
     return sorted(methods)
 
 
+def _is_for_a_person(scope: Scope) -> bool:
+    """Return whether a browser goes to this address, instead of a script or a program."""
+    return Headers(scope=scope).get("accept", "").startswith("text/html") and "app" in scope
+
+
+def _page_of(scope: Scope, problem: Problem, headers: Mapping[str, str]) -> Response:
+    context: Context = scope["app"].state.context
+    page = context.templates.get_template("problem.html").render(
+        problem=problem, above=page_above(problem.instance)
+    )
+    return HTMLResponse(page, status_code=problem.status, headers=dict(headers))
+
+
 def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - the signature is Starlette's
     return problem_of(request.scope, error)
 
 
-def _sign_in_needed(_request: Request, error: Exception) -> Response:
+def _sign_in_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)  # noqa: S101 - the signature is Starlette's
-    return RedirectResponse(f"/sign-in?next={quote(error.path)}", status_code=303)
+    if request.method in ("GET", "HEAD"):
+        return RedirectResponse(f"/sign-in?next={quote(error.path)}", status_code=303)
+    # What was to be done is lost; the way back leads to the page on which to do it again.
+    context = context_of(request)
+    return context.templates.TemplateResponse(
+        request,
+        "sign_in.html",
+        {
+            "fault": "the session has ended; sign in and do it again",
+            "next": page_above(error.path),
+            "provider": context.provider,
+        },
+        status_code=401,
+        headers={"WWW-Authenticate": 'Bearer realm="hilum"'},
+    )
 
 
 def _archive_error(request: Request, error: Exception) -> Response:

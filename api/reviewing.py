@@ -70,7 +70,7 @@ def decide(
     if not session_body(user).may_review:
         raise PersonalAccountNeeded("a review is signed by one person; this account is shared")
     archive.repository.study(study_uid)
-    _refuse_incomplete(settings, body)
+    _refuse_incomplete(settings, user, body)
     presence = _presence(body, archive.repository.current_result(study_uid))
     try:
         return archive.repository.add_review(
@@ -93,7 +93,7 @@ def decide(
         raise StateForbids(_who_was_first(archive, study_uid), code="review_settled") from None
 
 
-def _refuse_incomplete(settings: ReviewSettings, body: NewReviewBody) -> None:
+def _refuse_incomplete(settings: ReviewSettings, user: User, body: NewReviewBody) -> None:
     words = []
     is_seen = body.image_visible_milliseconds >= settings.minimum_view_milliseconds
     if body.verdict is not Verdict.UNREADABLE and not is_seen:
@@ -104,7 +104,8 @@ def _refuse_incomplete(settings: ReviewSettings, body: NewReviewBody) -> None:
         words.append(("comment", "the reason OTHER needs words"))
     if (body.verdict is Verdict.REJECT) and body.reason is ReviewReason.NONE:
         words.append(("reason", "a rejection has a reason"))
-    if settings.blind_first and body.blind_presence is None:
+    is_blind_first = settings.blind_first or user.is_blind_first
+    if is_blind_first and body.blind_presence is None:
         words.append(("blind_presence", "say what you see before the AI result is uncovered"))
     if words:
         faults = [

@@ -164,6 +164,21 @@ class StudyPage(ApiModel):
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
 
 
+class StudySearch(ApiModel):
+    """What is looked for; in a body, since addresses are kept in many logs."""
+
+    text: str = Field(
+        min_length=1,
+        max_length=64,
+        description="A part of the patient's name or ID, or of the accession number.",
+    )
+    state: StudyState | None = None
+    limit: int = Field(default=50, ge=1, le=200, strict=True)
+    cursor: str | None = Field(
+        default=None, max_length=200, description="The `next_cursor` of the page before."
+    )
+
+
 class InstanceBody(ApiModel):
     """One received DICOM object."""
 

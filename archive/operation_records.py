@@ -55,7 +55,8 @@ class DestinationStanding:
     gave_up: int
     last_delivered_at: datetime | None
     last_failure: str
-    last_echo: Errand | None
+    last_errand: Errand | None
+    """The last echo or test object that a sender finished."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The tables of operation: what senders are asked to try, and which destinations are paused."""
+"""The tables of operation: errands of senders, paused destinations, who was turned away."""
 
 from sqlalchemy import Boolean, Column, Float, Integer, String, Table, Text
 
@@ -48,4 +48,13 @@ rule_standings = Table(
     Column("loaded_at", UtcDateTime, nullable=False),
     Column("fault", Text, nullable=False),
     Column("faulted_at", UtcDateTime),
+)
+
+# Associations and connections that the listener turned away since the archive was made.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("reason", String(32), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
 )

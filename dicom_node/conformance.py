@@ -173,7 +173,9 @@ def _delivery(settings: Settings) -> str:
             f"{delivery.give_up_after_seconds / 3600:g} h after the report was made. Reports of "
             "one study keep their order. A destination that does not answer is asked with one "
             "report at a time and does not delay others. An association is kept open for further "
-            f"reports. Time-out for connection, association and answer: "
+            "reports; a destination may be given several at once (`connections`) and a pace "
+            "(`objects_per_second`). "
+            f"Time-out for connection, association and answer: "
             f"{delivery.timeout_seconds:g} s (connection at most "
             f"{sender.LONGEST_CONNECT_SECONDS:g} s).",
         ]

@@ -16,6 +16,7 @@ from config.settings import DeliverySettings
 from dicom_node.answers import Answer, Consignment
 from dicom_node.backoff import BackOff
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable
+from dicom_node.standing import Standing
 from dicom_node.statuses import DeliveryVerdict
 
 _log = structlog.get_logger()
@@ -64,6 +65,8 @@ class Courier:
         The way to the destination.
     claimant
         Under which claims are held; no other courier may use it.
+    standing
+        Shared by the couriers of one destination; None where this is its only one.
     back_off, clock, now
         When to try again; seconds that only grow; the time of day in UTC.
     """
@@ -76,6 +79,7 @@ class Courier:
         settings: DeliverySettings,
         *,
         claimant: str,
+        standing: Standing | None = None,
         back_off: BackOff | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -89,16 +93,14 @@ class Courier:
             first_seconds=settings.first_retry_seconds,
             longest_seconds=settings.longest_retry_seconds,
         )
-        self._clock = clock
+        self._standing = standing or Standing(self._back_off, clock=clock)
         self._now = now
-        self._failures = 0
-        self._waits_until = float("-inf")
         self._holds_claims = False
 
     @property
     def is_waiting(self) -> bool:
         """Whether the destination failed and is not asked again before its back-off is over."""
-        return self._failures > 0
+        return self._standing.is_waiting
 
     @property
     def holds_claims(self) -> bool:
@@ -113,14 +115,28 @@ class Courier:
         ArchiveUnavailable
             What was claimed stays claimed until its lease ends.
         """
-        wait_seconds = self._waits_until - self._clock()
+        wait_seconds = self._standing.enter()
         if wait_seconds > 0:
             return wait_seconds
+        try:
+            return self._work(stop)
+        finally:
+            self._standing.leave()
+
+    def close(self) -> None:
+        """Release the association."""
+        self._link.close()
+
+    def abort(self) -> None:
+        """Break the association, so that a `step` which waits for an answer ends."""
+        self._link.abort()
+
+    def _work(self, stop: threading.Event) -> float:
         claims = self._archive.repository.claim_deliveries(
             self.claimant,
             self.destination,
             # One probe for all that wait: a destination that failed gets a single report.
-            limit=1 if self._failures else self._settings.batch_size,
+            limit=1 if self.is_waiting else self._settings.batch_size,
             lease_seconds=self._settings.lease_seconds,
         )
         if not claims:
@@ -133,18 +149,10 @@ class Courier:
             self._holds_claims = False
         return 0
 
-    def close(self) -> None:
-        """Release the association."""
-        self._link.close()
-
-    def abort(self) -> None:
-        """Break the association, so that a `step` which waits for an answer ends."""
-        self._link.abort()
-
     def _deliver(self, claims: Sequence[ClaimedDelivery], stop: threading.Event) -> None:
         for position, claim in enumerate(claims):
             rest = claims[position + 1 :]
-            if stop.is_set():
+            if stop.wait(self._standing.turn_seconds()):
                 self._release([claim, *rest], delay_seconds=0, reason="the sender was stopped")
                 return
             try:
@@ -157,7 +165,7 @@ class Courier:
                 went_on = True
             if not went_on:
                 # Later reports of the same study must not overtake this one.
-                delay_seconds = max(0.0, self._waits_until - self._clock())
+                delay_seconds = self._standing.remaining_seconds
                 self._release(rest, delay_seconds=delay_seconds, reason="an earlier one waits")
                 return
 
@@ -169,7 +177,7 @@ class Courier:
         except (ContextRefused, FileDamaged, FileMissing, ReportUnreadable) as error:
             self._give_up(claim, None, f"{type(error).__name__}: {error}")
             return True
-        self._failures = 0
+        self._standing.answered()
         return self._record(claim, answer)
 
     def _record(self, claim: ClaimedDelivery, answer: Answer) -> bool:
@@ -186,7 +194,7 @@ class Courier:
             self._give_up(claim, answer.dicom_status, answer.reason)
             return True
         if answer.verdict is DeliveryVerdict.PEER_IS_FULL:
-            self._start_waiting()
+            self._standing.failed()
         self._retry(claim, answer)
         return False
 
@@ -211,7 +219,7 @@ class Courier:
 
     def _wait(self, claims: Sequence[ClaimedDelivery], reason: str) -> None:
         """Give everything back and leave the destination alone for a while."""
-        delay_seconds = self._start_waiting()
+        delay_seconds = self._standing.failed()
         _log.warning(
             "destination not available",
             destination=self.destination,
@@ -226,12 +234,6 @@ class Courier:
                 _log.warning("a delivery went to another sender", **_about(claim))
         young = [claim for claim in claims if claim not in too_old]
         self._release(young, delay_seconds=delay_seconds, reason=reason)
-
-    def _start_waiting(self) -> float:
-        self._failures += 1
-        delay_seconds = self._back_off.delay_seconds(self._failures)
-        self._waits_until = self._clock() + delay_seconds
-        return delay_seconds
 
     def _release(
         self, claims: Sequence[ClaimedDelivery], *, delay_seconds: float, reason: str

@@ -19,11 +19,14 @@ import structlog
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
-from config.destinations import DimseDestination
-from config.settings import Settings
+from config.destinations import Destination, DimseDestination
+from config.settings import DeliverySettings, Settings
+from dicom_node.backoff import BackOff
 from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
+from dicom_node.errands import Errands
 from dicom_node.links import link_to, peer_of
+from dicom_node.standing import Standing
 from dicom_node.upper_layer import prepare_pynetdicom
 
 _log = structlog.get_logger()
@@ -56,6 +59,9 @@ def run(
         threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
         for courier in couriers
     ]
+    errands = Errands(settings, archive, claimant=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}")
+    # Not joined: one that waits for a slow answer loses only its lease.
+    threading.Thread(target=errands.run, args=(stop,), name="errands", daemon=True).start()
     for thread in threads:
         thread.start()
     on_ready()
@@ -68,16 +74,31 @@ def run(
 def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
     # Containers all have process number 1, and hosts may share a name.
     claimant = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-    return [
-        Courier(
-            destination.name,
-            archive,
-            link_to(destination, settings),
-            settings.delivery,
-            claimant=f"{claimant}-{destination.name}",
-        )
-        for destination in settings.destinations
-    ]
+    couriers = []
+    for destination in settings.destinations:
+        standing = _standing(destination, settings.delivery)
+        couriers += [
+            Courier(
+                destination.name,
+                archive,
+                link_to(destination, settings),
+                settings.delivery,
+                claimant=f"{claimant}-{destination.name}-{number}",
+                standing=standing,
+            )
+            for number in range(destination.connections)
+        ]
+    return couriers
+
+
+def _standing(destination: Destination, settings: DeliverySettings) -> Standing:
+    return Standing(
+        BackOff(
+            first_seconds=settings.first_retry_seconds,
+            longest_seconds=settings.longest_retry_seconds,
+        ),
+        objects_per_second=destination.objects_per_second,
+    )
 
 
 def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:

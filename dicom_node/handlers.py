@@ -25,6 +25,7 @@ from dicom_node.completeness import OpenStudies
 from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import IncomingDataSet, ReceivedFile
 from dicom_node.reception import Kept, Sender, keep
+from dicom_node.rejections import Rejections
 from dicom_node.statuses import (
     STOPPING,
     TOO_MANY_ASSOCIATIONS,
@@ -49,6 +50,7 @@ class Reception:
     guests: GuestList
     open_studies: OpenStudies
     traffic: Traffic
+    rejections: Rejections
     maximum_associations: int
 
 
@@ -69,6 +71,7 @@ def handle_requested(event: Event, reception: Reception) -> None:
         association.acceptor.ae_title = called_ae
         prefer_requestors_order(association)
         return
+    reception.rejections.note(rejection.label)
     _log.warning(
         "association rejected",
         calling_ae=calling_ae,
@@ -89,9 +92,10 @@ def _judge(reception: Reception, calling_ae: str, called_ae: str, address: str) 
     return rejection
 
 
-def handle_no_agreement(reason: str) -> None:
-    """Note a connection on which no TLS came about; there was no association to reject yet."""
-    _log.warning("TLS refused", reason=reason)
+def handle_turned_away(label: str, reason: str, reception: Reception) -> None:
+    """Note a connection that ended before there was an association to reject."""
+    reception.rejections.note(label)
+    _log.warning("connection turned away", reason=reason)
 
 
 def handle_accepted(event: Event) -> None:

@@ -28,11 +28,11 @@ from dicom_node.handlers import (
     handle_closed,
     handle_echo,
     handle_ended,
-    handle_no_agreement,
     handle_report,
     handle_requested,
     handle_sent,
     handle_store,
+    handle_turned_away,
 )
 from dicom_node.incoming import (
     IMPLEMENTATION_CLASS_UID,
@@ -42,6 +42,7 @@ from dicom_node.incoming import (
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
+from dicom_node.rejections import Rejections
 from dicom_node.ruling import Ruling
 from dicom_node.tls import ServerTls
 from dicom_node.traffic import Traffic
@@ -96,6 +97,7 @@ class Listener:
         self._node = node
         self._open_studies = OpenStudies()
         self._traffic = Traffic()
+        self._rejections = Rejections()
         self._had_room = True
         self._ruling = Ruling(
             archive,
@@ -118,6 +120,7 @@ class Listener:
             ),
             open_studies=self._open_studies,
             traffic=self._traffic,
+            rejections=self._rejections,
             maximum_associations=node.maximum_associations,
         )
         self._server = self._open(_application_entity(node), reception)
@@ -147,7 +150,7 @@ class Listener:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say that the node works and whether it has room; take renewed TLS files and rules.
+        """Say how the node is; take renewed TLS files and rules, write down who was turned away.
 
         Raises
         ------
@@ -162,6 +165,7 @@ class Listener:
             say = _log.info if has_room else _log.warning
             say("room again" if has_room else NO_ROOM, free_bytes=free_bytes)
             self._had_room = has_room
+        self._rejections.write_down(self._archive.repository)
         self._archive.repository.beat(
             ProcessKind.NODE,
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
@@ -205,7 +209,7 @@ class Listener:
                 open_data_set=self._open_data_set,
                 timeout_seconds=self._node.network_timeout_seconds,
                 tls=self._tls,
-                on_no_agreement=handle_no_agreement,
+                on_turned_away=partial(handle_turned_away, reception=reception),
                 most_connections=(
                     _CONNECTIONS_PER_ASSOCIATION * self._node.maximum_associations
                     + _SPARE_CONNECTIONS

@@ -46,13 +46,24 @@ class Rejection(NamedTuple):
     source: int
     reason: int
     words: str
+    label: str
+    """In the figures."""
 
 
-CALLING_AE_UNKNOWN = Rejection(1, 1, 3, "calling AE title not recognised at this address")
-CALLED_AE_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised")
-TOO_MANY_ASSOCIATIONS = Rejection(2, 3, 2, "local limit of associations exceeded")
-UNDECIDED = Rejection(2, 1, 1, "could not be judged")
-STOPPING = Rejection(2, 1, 1, "stopping, no new associations")
+CALLING_AE_UNKNOWN = Rejection(
+    1, 1, 3, "calling AE title not recognised at this address", "calling_ae_unknown"
+)
+CALLED_AE_UNKNOWN = Rejection(1, 1, 7, "called AE title not recognised", "called_ae_unknown")
+TOO_MANY_ASSOCIATIONS = Rejection(
+    2, 3, 2, "local limit of associations exceeded", "too_many_associations"
+)
+UNDECIDED = Rejection(2, 1, 1, "could not be judged", "undecided")
+STOPPING = Rejection(2, 1, 1, "stopping, no new associations", "stopping")
+
+
+# Turned away before there was an association: these have a label only.
+NO_TLS = "no_tls"
+TOO_MANY_CONNECTIONS = "too_many_connections"
 
 
 class DeliveryVerdict(StrEnum):

@@ -25,6 +25,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from dicom_node.incoming import Heading, IncomingDataSet
 from dicom_node.intake import Command
+from dicom_node.statuses import NO_TLS, TOO_MANY_CONNECTIONS
 from dicom_node.tls import ServerTls, reason_of
 from dicom_node.transport import (
     PATIENCE_SECONDS,
@@ -201,8 +202,8 @@ class Server(ThreadedAssociationServer):
         Connections beyond this many are closed before anything is read from them.
     tls
         None where the port speaks plain.
-    on_no_agreement
-        Called with the reason where a peer and we did not agree on TLS.
+    on_turned_away
+        Called with a label and words where a connection ends before there is an association.
     """
 
     daemon_threads = True
@@ -215,14 +216,14 @@ class Server(ThreadedAssociationServer):
         timeout_seconds: float,
         most_connections: int,
         tls: ServerTls | None,
-        on_no_agreement: Callable[[str], None],
+        on_turned_away: Callable[[str, str], None],
         **keywords: Any,
     ) -> None:
         self.open_data_set = open_data_set
         self.timeout_seconds = timeout_seconds
         self._most_connections = most_connections
         self._tls = tls
-        self._on_no_agreement = on_no_agreement
+        self._on_turned_away = on_turned_away
         self._handshakes = 0
         self._handshakes_lock = threading.Lock()
         keywords["request_handler"] = Acceptor
@@ -236,7 +237,10 @@ class Server(ThreadedAssociationServer):
 
     def verify_request(self, _request: object, _client_address: object) -> bool:
         """Whether there is room for another connection, associated or not."""
-        return len(self.active_associations) + self._handshakes < self._most_connections
+        if len(self.active_associations) + self._handshakes < self._most_connections:
+            return True
+        self._on_turned_away(TOO_MANY_CONNECTIONS, "too many connections")
+        return False
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # as socketserver has it
         """Serve a connection, in a thread of its own; behind TLS, agree on it first."""
@@ -251,7 +255,7 @@ class Server(ThreadedAssociationServer):
             request.settimeout(min(self.timeout_seconds, _LONGEST_HANDSHAKE_SECONDS))
             protected = self._tls.wrap(request)
         except OSError as error:
-            self._on_no_agreement(reason_of(error))
+            self._on_turned_away(NO_TLS, f"no agreement on TLS: {reason_of(error)}")
             self.shutdown_request(request)
             return
         finally:

@@ -46,6 +46,10 @@ def _missing(peer: str) -> str:
     return ", ".join(absent)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", help="folder that the tests of pages write their pictures to")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("peer"):
         for peer in mark.args:

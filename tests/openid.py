@@ -56,9 +56,10 @@ def openid_provider(folder: Path) -> Iterator[Provider]:
     server = make_server("localhost", 0, app, threaded=True)
     provider = Provider(issuer=f"http://localhost:{server.server_port}", secret_file=secret_file)
 
-    @app.before_request
     def remember() -> None:
         provider.asked.append((flask.request.path, dict(flask.request.values)))
+
+    app.before_request(remember)
 
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

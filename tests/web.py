@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from fastapi.testclient import TestClient
 from pydicom import FileDataset
@@ -39,11 +40,11 @@ JPEG_BYTES = b"\xff\xd8\xff\xe0" + b"rest of a picture"
 DICOM_BYTES = b"\0" * 128 + b"DICM" + b"rest of an object"
 
 
-def web_settings(**sections: dict[str, object]) -> Settings:
-    """The default settings with single keys of sections replaced."""
+def web_settings(**sections: Any) -> Settings:
+    """The default settings with single keys of sections, or whole lists, replaced."""
     values = load_settings().model_dump()
     for section, changes in sections.items():
-        values[section] |= changes
+        values[section] = changes if isinstance(changes, list) else values[section] | changes
     return Settings.model_validate(values)
 
 

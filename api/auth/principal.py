@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from starlette.responses import Response
 
+from api.auth.scopes import scopes_of
 from api.auth.secrets import digest, is_secret_of, new_secret, read_token
 from api.dependencies import Context, context_of
-from archive.account_records import ApiToken, Role, Scope, User
+from archive.account_records import ApiToken, User
 from archive.repository.signing_in import session_id_of
 
 # The __Host- prefix binds a cookie to this very host and to TLS (RFC 6265bis 4.1.3.2); browsers
@@ -16,13 +17,6 @@ SECURE_COOKIE = "__Host-hilum"
 LOOPBACK_COOKIE = "hilum"
 BEARER = "bearer "
 LONGEST_BROWSER_NAME = 200
-
-# What people of a role may let their own programs do; as the rules of the routes say.
-SCOPES_OF_ROLE = {
-    Role.RADIOLOGIST: frozenset({Scope.READ, Scope.PREDICT}),
-    Role.ML: frozenset({Scope.READ, Scope.PREDICT, Scope.EXPORT}),
-    Role.ADMIN: frozenset({Scope.READ, Scope.PREDICT, Scope.STORE, Scope.OPERATE}),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +58,6 @@ def principal_of(request: Request, *, is_active: bool = True) -> Principal | Non
         is_active=is_active,
     )
     return Principal(user=user) if user else None
-
-
-def scopes_of(roles: frozenset[Role]) -> frozenset[Scope]:
-    """Return what people of these roles may let their own programs do."""
-    return frozenset().union(*(SCOPES_OF_ROLE[role] for role in roles))
 
 
 def cookie_name(request: Request) -> str:

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Path, Request
 from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
-from api.dependencies import InContext
-from api.operation import known_destination, operation_of, reload_rules, replay
-from api.operation_schemas import OperationBody, ReplayBody, RulesBody
+from api.dependencies import Context, InContext
+from api.operation import known_destination, operation_of, reload_rules, replay, try_out
+from api.operation_schemas import ErrandBody, OperationBody, ReplayBody, RulesBody, errand_body
 from api.problems import problem_responses
 from api.schemas import ReplayAnswer
 from archive.account_records import Role, Scope
+from archive.operation_records import ErrandKind
 
 router = APIRouter(prefix="/api/v1", tags=["deliveries"])
 
@@ -112,6 +113,44 @@ def post_rules_reload(request: Request, context: InContext, principal: Operator)
 
 
 @router.post(
+    "/destinations/{destination}/echo",
+    operation_id="echo_destination",
+    summary="Ask a destination whether it is there and knows us",
+    responses=problem_responses(401, 403, 404, 422, 503, _404="There is no such destination."),
+)
+def echo_destination(
+    request: Request, context: InContext, principal: Operator, destination: NamePath
+) -> ErrandBody:
+    """Let a sender try it; `is_ok` is null where none did within a few seconds."""
+    return _tried(request, context, principal, ErrandKind.ECHO, destination)
+
+
+@router.post(
+    "/destinations/{destination}/test-send",
+    operation_id="send_test_object",
+    summary="Send a test object that belongs to no patient",
+    responses=problem_responses(401, 403, 404, 422, 503, _404="There is no such destination."),
+)
+def send_test_object(
+    request: Request, context: InContext, principal: Operator, destination: NamePath
+) -> ErrandBody:
+    """Let a sender store a grey square of the patient HILUM-TEST; it stays there."""
+    return _tried(request, context, principal, ErrandKind.TEST_SEND, destination)
+
+
+@router.get(
+    "/errands/{errand_id}",
+    operation_id="get_errand",
+    summary="What came of an echo or a test object",
+    responses=problem_responses(401, 403, 404, 422, 503, _404="There is no such errand."),
+)
+def get_errand(context: InContext, principal: Operator, errand_id: RowPath) -> ErrandBody:
+    """Return one errand."""
+    del principal
+    return errand_body(context.archive.repository.errand(errand_id))
+
+
+@router.post(
     "/reviews/{review_id}/retry",
     operation_id="retry_review",
     summary="Try again to make the verified report of a decision",
@@ -124,3 +163,15 @@ def retry_review(
     """Let a worker try a failed review again."""
     context.archive.repository.retry_review(review_id)
     note(request, principal, AuditAction.REPLAY, review_id=review_id)
+
+
+def _tried(
+    request: Request,
+    context: Context,
+    principal: Principal,
+    kind: ErrandKind,
+    destination: str,
+) -> ErrandBody:
+    errand = try_out(context, kind, destination, principal.name)
+    note(request, principal, AuditAction.ERRAND, kind=kind, destination=errand.destination)
+    return errand_body(errand)

@@ -10,9 +10,10 @@ from api.auth.access import allow_page
 from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.errors import RulesRefused
-from api.operation import known_destination, operation_of, reload_rules, replay
+from api.operation import known_destination, operation_of, reload_rules, replay, try_out
 from api.operation_schemas import ReplayBody
 from archive.account_records import Role, User
+from archive.operation_records import ErrandKind
 from archive.records import DeliveryState
 from dicom_node.statuses import words_for
 
@@ -21,6 +22,7 @@ router = APIRouter(prefix="/ops", include_in_schema=False)
 Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
 FAILURES_ON_PAGE = 200
 SEE_OTHER = 303
+ERRANDS = {"echo": ErrandKind.ECHO, "test-send": ErrandKind.TEST_SEND}
 
 
 @router.get("", response_class=HTMLResponse)
@@ -96,14 +98,18 @@ def reload_from_page(request: Request, context: InContext, user: Admin) -> Respo
 def change_destination(
     request: Request, context: InContext, user: Admin, destination: str, change: str
 ) -> Response:
-    """Pause or resume a destination."""
+    """Pause, resume or try a destination."""
+    principal = Principal(user=user)
     name = known_destination(context, destination)
-    if change == "pause":
+    if change in ERRANDS:
+        try_out(context, ERRANDS[change], name, user.login)
+        note(request, principal, AuditAction.ERRAND, kind=ERRANDS[change], destination=name)
+    elif change == "pause":
         context.archive.repository.pause_destination(name, paused_by=user.login)
-        note(request, Principal(user=user), AuditAction.PAUSE, destination=name)
+        note(request, principal, AuditAction.PAUSE, destination=name)
     else:
         context.archive.repository.resume_destination(name)
-        note(request, Principal(user=user), AuditAction.RESUME, destination=name)
+        note(request, principal, AuditAction.RESUME, destination=name)
     return RedirectResponse("/ops", status_code=SEE_OTHER)
 
 

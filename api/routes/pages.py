@@ -2,15 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.account_schemas import session_body
+from api.ahead import fetched_ahead
+from api.audit import AuditAction, note
 from api.auth.access import allow_page
-from api.dependencies import InContext
+from api.auth.principal import Principal
+from api.dependencies import Context, InContext
 from api.navigation import pages_of
-from api.schemas import study_summary
+from api.schemas import UID_PATTERN, study_summary
+from api.timeline import timeline
 from archive.account_records import Role, User
+from archive.records import StudyUid
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,6 +29,7 @@ READING_MODULES = (
     "dialogs",
     "grey",
     "inferno",
+    "key_rows",
     "keys",
     "live",
     "measure",
@@ -53,9 +59,11 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
+            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
             "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
+            "ahead": fetched_ahead(context),
         },
     )
 
@@ -65,10 +73,52 @@ def studies(
     request: Request, context: InContext, user: Annotated[User, Depends(allow_page())]
 ) -> Response:
     """Return the newest studies as a table."""
-    found, _ = context.archive.repository.studies(limit=STUDIES_ON_PAGE)
+    return _studies_page(request, context, user, "")
+
+
+@router.post("/studies", response_class=HTMLResponse)
+def searched_studies(
+    request: Request,
+    context: InContext,
+    user: Annotated[User, Depends(allow_page())],
+    text: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Return the studies that are looked for; by POST, so that no name stands in an address."""
+    return _studies_page(request, context, user, text.strip())
+
+
+@router.get("/studies/{study_uid}", response_class=HTMLResponse)
+def study(
+    request: Request,
+    context: InContext,
+    user: Annotated[User, Depends(allow_page())],
+    study_uid: Annotated[str, Path(pattern=UID_PATTERN, max_length=64)],
+) -> Response:
+    """Return what happened to one study."""
+    uid = StudyUid(study_uid)
+    repository = context.archive.repository
+    detail = repository.study(uid)
+    note(request, Principal(user=user), AuditAction.STUDY_OPENED, study_uid=study_uid)
+    return context.templates.TemplateResponse(
+        request,
+        "study.html",
+        {
+            "user": user,
+            "study": study_summary(detail.study),
+            "events": timeline(detail, repository.reviews_of(uid)).events,
+        },
+    )
+
+
+def _studies_page(request: Request, context: Context, user: User, text: str) -> Response:
+    found, _ = context.archive.repository.studies(limit=STUDIES_ON_PAGE, text=text)
+    if text:
+        note(request, Principal(user=user), AuditAction.STUDIES_SEARCHED, count=len(found))
     rows = []
-    for study in found:
-        result = context.archive.repository.current_result(study.study_uid)
+    for one in found:
+        result = context.archive.repository.current_result(one.study_uid)
         findings = result.outcome.findings if result else ()
-        rows.append({"study": study_summary(study), "findings": findings})
-    return context.templates.TemplateResponse(request, "studies.html", {"rows": rows, "user": user})
+        rows.append({"study": study_summary(one), "findings": findings})
+    return context.templates.TemplateResponse(
+        request, "studies.html", {"rows": rows, "user": user, "text": text}
+    )

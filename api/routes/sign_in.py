@@ -6,7 +6,8 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.audit import AuditAction, note
-from api.auth.accounts import checked_user
+from api.auth.accounts import checked_user, refuse_faults
+from api.auth.passwords import fault_of_password, hash_password
 from api.auth.principal import Principal, close_session, open_session, principal_of
 from api.auth.secrets import digest
 from api.dependencies import Context, InContext
@@ -19,6 +20,7 @@ from archive.errors import NotFound
 router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
+LINK_IS_OVER = "this link was used, or is too old; an administrator makes another"
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
@@ -108,6 +110,51 @@ def set_up(
     response = RedirectResponse("/", status_code=SEE_OTHER)
     open_session(request, response, user)
     return response
+
+
+@router.get("/set-password", response_class=HTMLResponse)
+def show_set_password(
+    request: Request, context: InContext, key: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """Return the form on which a person chooses their password, to whom a link was given."""
+    return _password_form(request, context, key, "")
+
+
+@router.post("/set-password", response_class=HTMLResponse)
+def set_password(
+    request: Request,
+    context: InContext,
+    key: Annotated[str, Form(max_length=100)] = "",
+    password: Annotated[str, Form(max_length=256)] = "",
+) -> Response:
+    """Keep the password and sign the person in."""
+    try:
+        login = context.archive.repository.user_of_password_link(digest(key)).login
+        refuse_faults([("password", fault_of_password(password, login))])
+        user = context.archive.repository.use_password_link(digest(key), hash_password(password))
+    except ApiError as error:
+        return _password_form(request, context, key, error.detail, error.status)
+    except NotFound:
+        raise UnknownThing(LINK_IS_OVER) from None
+    note(request, Principal(user=user), AuditAction.PASSWORD_CHANGED, by="link")
+    response = RedirectResponse("/", status_code=SEE_OTHER)
+    open_session(request, response, user)
+    return response
+
+
+def _password_form(
+    request: Request, context: Context, key: str, fault: str, status: int = 200
+) -> Response:
+    try:
+        account = context.archive.repository.user_of_password_link(digest(key))
+    except NotFound:
+        raise UnknownThing(LINK_IS_OVER) from None
+    return context.templates.TemplateResponse(
+        request,
+        "set_password.html",
+        {"key": key, "fault": fault, "account": account},
+        status_code=status,
+    )
 
 
 def sign_in_form(

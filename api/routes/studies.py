@@ -11,7 +11,8 @@ from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.problems import problem_responses, with_header
 from api.review_schemas import CaseBody, case_body
-from api.schemas import UID_PATTERN, StudyPage, study_summary
+from api.schemas import UID_PATTERN, StudyPage, StudySearch, study_summary
+from api.timeline import Timeline, timeline
 from archive.account_records import Scope
 from archive.records import StudyState, StudyUid
 
@@ -50,6 +51,47 @@ def list_studies(
         query = {"limit": limit, "cursor": next_cursor} | ({"state": state.value} if state else {})
         response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
     return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)
+
+
+@router.post(
+    "/search",
+    operation_id="search_studies",
+    summary="Studies by a part of name, ID or accession number, newest first",
+    responses=problem_responses(
+        400, 401, 403, 404, 413, 422, 503, _404="The cursor is none of ours."
+    ),
+)
+def search_studies(
+    request: Request, context: InContext, principal: Reader, body: StudySearch
+) -> StudyPage:
+    """Return one page; ask on with `next_cursor`."""
+    studies, next_cursor = context.archive.repository.studies(
+        limit=body.limit, before=body.cursor, state=body.state, text=body.text
+    )
+    note(request, principal, AuditAction.STUDIES_SEARCHED, count=len(studies))
+    return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)
+
+
+@router.get(
+    "/{study_uid}/timeline",
+    operation_id="get_timeline",
+    summary="What happened to a study, the oldest first",
+    responses=problem_responses(401, 403, 404, 422, 503, _404="There is no such study."),
+)
+def get_timeline(
+    request: Request,
+    context: InContext,
+    principal: Reader,
+    study_uid: Annotated[
+        str, Path(pattern=UID_PATTERN, max_length=64, description="StudyInstanceUID (0020,000D).")
+    ],
+) -> Timeline:
+    """Return received, analysed, sent and reviewed in one list."""
+    uid = StudyUid(study_uid)
+    repository = context.archive.repository
+    detail = repository.study(uid)
+    note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
+    return timeline(detail, repository.reviews_of(uid))
 
 
 @router.get(

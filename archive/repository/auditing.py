@@ -62,7 +62,7 @@ class AuditRows(Transactions):
             Naming the first line that was changed, removed or put in between.
         """
         previous, count = FIRST_DIGEST, 0
-        for event in self._all_audit_events():
+        for event in self.all_audit_events():
             count += 1
             if event.event_id != count:
                 raise AuditBroken(f"line {count} is missing")
@@ -74,7 +74,8 @@ class AuditRows(Transactions):
             previous = event.digest
         return count
 
-    def _all_audit_events(self) -> Iterator[AuditEvent]:
+    def all_audit_events(self) -> Iterator[AuditEvent]:
+        """Return every line, the oldest first, so many at once."""
         last = 0
         while True:
             with self._reading() as connection:

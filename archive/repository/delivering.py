@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from archive.errors import LeaseLost
 from archive.operation_tables import paused_destinations
 from archive.records import ClaimedDelivery, DeliveryState
-from archive.repository.rows import claimed_delivery_of
+from archive.repository.rows import AnyRow, claimed_delivery_of
 from archive.repository.transactions import Transactions, database_now
 from archive.schema import deliveries, reports
 from archive.workflow import check_delivery_move, deliveries_that_may_become
@@ -47,6 +47,7 @@ class DeliveringRows(Transactions):
                 .limit(limit)
                 .with_for_update(skip_locked=True, of=deliveries)
             ).all()
+            rows = _without_overtakers(connection, destination, rows) if rows else []
             connection.execute(
                 update(deliveries)
                 .where(deliveries.c.delivery_id.in_([row.delivery_id for row in rows]))
@@ -230,6 +231,40 @@ def _earlier_one_waits(now: datetime) -> Any:
         .correlate(deliveries)
         .exists()
     )
+
+
+def _without_overtakers(
+    connection: Connection, destination: str, rows: Sequence[AnyRow]
+) -> list[AnyRow]:
+    """Drop what has an earlier one of its study before it that another sender is just claiming.
+
+    Its claim is not visible yet, or was not when the rows were chosen; what it claims is locked.
+    """
+    others = (
+        deliveries.c.destination == destination,
+        deliveries.c.study_uid.in_({row.study_uid for row in rows}),
+        deliveries.c.delivery_id.not_in({row.delivery_id for row in rows}),
+    )
+    unclaimed = set(
+        connection.execute(
+            select(deliveries.c.delivery_id)
+            .where(*others, deliveries.c.state == DeliveryState.READY)
+            .with_for_update(skip_locked=True)
+        ).scalars()
+    )
+    before = connection.execute(
+        select(deliveries.c.study_uid, deliveries.c.delivery_id).where(
+            *others, deliveries.c.state.in_([DeliveryState.READY, DeliveryState.SENDING])
+        )
+    ).all()
+    blocking = [(study, number) for study, number in before if number not in unclaimed]
+    return [
+        row
+        for row in rows
+        if not any(
+            study == row.study_uid and number < row.delivery_id for study, number in blocking
+        )
+    ]
 
 
 def _is_held(claim: ClaimedDelivery) -> Any:

@@ -241,16 +241,15 @@ def _standing(connection: Connection, destination: str, now: datetime) -> Destin
         gave_up=gave_up.number if gave_up else 0,
         last_delivered_at=max((row.delivered_at for row in settled), default=None),
         last_failure=failed.reason if failed else "",
-        last_echo=_last_echo(connection, destination),
+        last_errand=_last_errand(connection, destination),
     )
 
 
-def _last_echo(connection: Connection, destination: str) -> Errand | None:
+def _last_errand(connection: Connection, destination: str) -> Errand | None:
     row = connection.execute(
         select(errands)
         .where(
             errands.c.destination == destination,
-            errands.c.kind == ErrandKind.ECHO,
             errands.c.finished_at.is_not(None),
         )
         .order_by(errands.c.errand_id.desc())

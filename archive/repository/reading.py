@@ -5,7 +5,7 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from archive.errors import NotFound
 from archive.records import (
@@ -26,9 +26,25 @@ class ReadingRows(Transactions):
     """Views of the archive; nothing here changes it."""
 
     def studies(
-        self, *, limit: int, before: str | None = None, state: StudyState | None = None
+        self,
+        *,
+        limit: int,
+        before: str | None = None,
+        state: StudyState | None = None,
+        text: str = "",
     ) -> tuple[tuple[Study, ...], str | None]:
         """Return studies, the newest first, and the cursor of the next page if there is one.
+
+        Parameters
+        ----------
+        limit
+            Studies on a page.
+        before
+            The cursor of the page before.
+        state
+            Only studies in this state.
+        text
+            Only studies in whose patient name, patient ID or accession number this stands.
 
         Raises
         ------
@@ -38,6 +54,8 @@ class ReadingRows(Transactions):
         statement = studies_with_counts()
         if state is not None:
             statement = statement.where(studies.c.state == state)
+        if text:
+            statement = statement.where(_names(text))
         if before is not None:
             moment, uid = _read_cursor(before)
             statement = statement.where(
@@ -113,6 +131,13 @@ class ReadingRows(Transactions):
         statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
+
+
+def _names(text: str) -> ColumnElement[bool]:
+    columns = (studies.c.patient_name, studies.c.patient_id, studies.c.accession_number)
+    # `autoescape`: % and _ stand for themselves.
+    found = (func.lower(column).contains(text.lower(), autoescape=True) for column in columns)
+    return or_(*found)
 
 
 def studies_with_counts() -> Select[Any]:

@@ -1,9 +1,11 @@
 """What people who watch the system ask: which parts are alive, how much waits where."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from archive.operation_tables import rejections
 from archive.records import DeliveryState, ProcessBeat, ProcessKind, QueueDepth, StudyState
 from archive.repository.rows import age_seconds
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
@@ -31,6 +33,25 @@ class WatchingRows(Transactions):
                 .where(process_beats.c.kind == kind, process_beats.c.name == name)
                 .values(beat_at=now, detail=detail)
             )
+
+    def count_rejections(self, counts: Mapping[str, int]) -> None:
+        """Add to how many associations were turned away, by reason; not safe to repeat."""
+        with self._writing() as connection:
+            now = database_now(connection)
+            for reason, count in counts.items():
+                row = {"reason": reason, "count": count, "last_at": now}
+                if not insert_if_absent(connection, rejections, row):
+                    connection.execute(
+                        update(rejections)
+                        .where(rejections.c.reason == reason)
+                        .values(count=rejections.c.count + count, last_at=now)
+                    )
+
+    def rejection_counts(self) -> dict[str, int]:
+        """Return how many associations were turned away, by reason."""
+        with self._reading() as connection:
+            rows = connection.execute(select(rejections.c.reason, rejections.c.count)).all()
+        return {row.reason: int(row[1]) for row in rows}
 
     def beats(self) -> tuple[ProcessBeat, ...]:
         """Return the processes heard of within a day, the last heard first."""

@@ -1,6 +1,7 @@
 """One browser for all tests of pages, and a way to tell what was measured."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -17,6 +18,13 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the pages go: the folder after `--pictures`, or one that is forgotten."""
+    folder = request.config.getoption("--pictures")
+    return Path(folder) if folder else tmp_path_factory.mktemp("pictures")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from playwright.sync_api import (
@@ -73,7 +74,7 @@ class Site:
 
 
 @contextmanager
-def site(archive: Archive, browser: Browser, **sections: dict[str, object]) -> Iterator[Site]:
+def site(archive: Archive, browser: Browser, **sections: Any) -> Iterator[Site]:
     """The web process on a free port."""
     sections.setdefault("api", {})["port"] = free_port()
     settings = web_settings(**sections)

@@ -1,28 +1,12 @@
 """The pages of administrators in a real browser."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from archive.database import Archive
 from tests.browser.site import fill, site
 
 pytestmark = pytest.mark.peer("chromium")
-
-
-@pytest.mark.parametrize("path", ["/ops", "/model", "/studies", "/docs", "/sign-in"])
-def test_a_page_has_no_fault_of_accessibility(
-    archive: Archive, browser: Browser, path: str
-) -> None:
-    fill(archive)
-    [claim, *_] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
-    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
-    with site(archive, browser) as shown:
-        page = shown.person()
-        page.goto(f"{shown.address}{path}")
-        expect(page.locator("h1")).to_be_visible()
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
 
 
 def test_what_was_given_up_is_sent_again_from_the_page(archive: Archive, browser: Browser) -> None:

@@ -26,7 +26,7 @@ from tests.web import (
 from tests.web_server import free_port, running
 
 PROJECT = Path(__file__).parents[2]
-EXAMPLES_PER_OPERATION = "8"
+EXAMPLES_PER_OPERATION = "5"
 # Ends the very session that asks, so it comes last.
 LAST = "sign_out"
 # Goes on for minutes; tests/integration/test_api_server.py listens to it.
@@ -62,7 +62,7 @@ expected-statuses = ["2xx", "403", "404", "409", "412", "422"]
 # The known UIDs below take the place of the broken ones that this check would send;
 # tests/integration/test_api_dicomweb.py sends broken ones itself.
 [[operations]]
-include-operation-id = "wado_frame"
+include-operation-id = "wado_frames"
 [operations.checks.negative_data_rejection]
 expected-statuses = ["2xx", "400", "401", "403", "404", "406", "422"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -54,7 +55,7 @@ def sent_back(address: str, subject: str = "s-ito") -> str:
     return f"{back.path}?{back.query}"
 
 
-def signed_in(browser: TestClient, subject: str = "s-ito") -> httpx.Response:
+def signed_in(browser: TestClient, subject: str = "s-ito") -> httpx2.Response:
     return browser.get(sent_back(sent_away(browser), subject))
 
 

@@ -1,10 +1,12 @@
 import dataclasses
 
 import pytest
+from sqlalchemy import select
 
 from archive.database import Archive
 from archive.errors import LeaseLost
 from archive.records import ClaimedDelivery, DeliveryState, ProcessKind, ReportKind
+from archive.schema import deliveries
 from tests.builders.arrivals import a_report, an_arrival, an_outcome
 from tests.integration.archive.test_receiving import STUDY, claim, queue_now
 
@@ -131,3 +133,28 @@ def test_a_beat_is_remembered_with_its_age(any_archive: Archive) -> None:
     (beat,) = any_archive.repository.beats()
     assert (beat.kind, beat.detail) == (ProcessKind.NODE, "listening")
     assert 0 <= beat.age_seconds < 60
+
+
+@pytest.mark.peer("postgresql")
+def test_a_later_report_does_not_overtake_one_that_another_sender_is_just_claiming(
+    any_archive: Archive,
+) -> None:
+    reported(any_archive)
+    engine = any_archive.repository._engine
+    if engine.dialect.name != "postgresql":
+        return  # one writer at a time: nobody else can be claiming
+    with engine.begin() as other:
+        first = other.execute(
+            select(deliveries.c.delivery_id)
+            .order_by(deliveries.c.delivery_id)
+            .limit(1)
+            .with_for_update()
+        ).scalar_one()
+        assert take(any_archive) == ()
+    assert [claim.delivery_id for claim in take(any_archive)] == [first, first + 1]
+
+
+def test_whom_the_node_turned_away_adds_up(any_archive: Archive) -> None:
+    for counts in ({"no_tls": 2}, {"no_tls": 1, "stopping": 4}):
+        any_archive.repository.count_rejections(counts)
+    assert any_archive.repository.rejection_counts() == {"no_tls": 3, "stopping": 4}

@@ -32,8 +32,8 @@ def test_an_errand_is_run_once_and_tells_what_came_of_it(any_archive: Archive) -
         repository.finish_errand(claim, is_ok=False, words="again", seconds=0.02)
     assert repository.errand(number).is_ok is True
     [standing] = repository.destination_standings(["pacs"])
-    assert standing.last_echo is not None
-    assert standing.last_echo.words == "answered"
+    assert standing.last_errand is not None
+    assert standing.last_errand.words == "answered"
 
 
 def test_a_destination_tells_its_last_failure_and_what_was_given_up(any_archive: Archive) -> None:

@@ -323,6 +323,30 @@ def test_two_senders_on_one_archive_send_each_report_once(archive: Archive) -> N
     assert len(uids) == len(set(uids)) == 20
 
 
+def test_a_destination_gets_as_many_associations_at_once_as_its_settings_say(
+    archive: Archive,
+) -> None:
+    port = free_port()
+    for study in range(1, 7):
+        a_study_with_reports(archive, study)
+    together = threading.Barrier(3)
+
+    def answer_when_three_are_here(_event: Event) -> int:
+        together.wait(10)
+        return 0
+
+    several = destination(port).model_copy(update={"connections": 3})
+    settings = sender_settings(several)
+    one_each = settings.delivery.model_copy(update={"batch_size": 1})
+    with (
+        answering_pacs(port, answer_when_three_are_here) as got,
+        running_sender(archive, settings=settings.model_copy(update={"delivery": one_each})),
+    ):
+        wait_for(archive, DeliveryState.DELIVERED, 6)
+    assert len({id(event.assoc) for event in got}) == 3
+    assert len(got) == 6
+
+
 @pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize("option", ["+xe", "+xi"], ids=["explicit", "implicit"])
 def test_a_pacs_without_rle_gets_the_same_segmentation_uncompressed(

@@ -144,3 +144,15 @@ def test_an_echo_tells_why_there_is_no_answer(node: Node) -> None:
         asked(node.port, calling="STRANGER")
     with pytest.raises(TitleInvalid, match="SEVENTEEN-LETTERS"):
         asked(node.port, called="SEVENTEEN-LETTERS")
+
+
+def test_whom_the_node_turns_away_is_counted_by_reason(node: Node) -> None:
+    for called, calling in (("HILUM", "NOBODY"), ("HILUM", "SOMEBODY"), ("OTHER", "TESTSCU")):
+        with pytest.raises(PeerUnavailable):
+            asked(node.port, called=called, calling=calling)
+    expected = {"calling_ae_unknown": 2, "called_ae_unknown": 1}
+    wait_until(
+        lambda: node.archive.repository.rejection_counts() == expected,
+        within_seconds=10,
+        what="the counts",
+    )

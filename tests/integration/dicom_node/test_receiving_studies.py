@@ -14,14 +14,14 @@ from tests.processes import wait_until
 
 @pytest.mark.peer("dcmtk")
 def test_ten_associations_at_once_lose_nothing(node: Node, tmp_path: Path) -> None:
-    each = 20
+    each = 100
     folders = []
     for sender in range(10):
         folder = tmp_path / f"sender{sender}"
         folder.mkdir()
         for number in range(each):
             study = f"{STUDY_UID}.{sender}"
-            written(radiograph(StudyInstanceUID=study), folder, f"{number}.dcm")
+            written(radiograph(rows=8, columns=12, StudyInstanceUID=study), folder, f"{number}.dcm")
         folders.append(folder)
     with ThreadPoolExecutor(10) as pool:
         done = list(pool.map(lambda folder: storescu(node, "+sd", "+r", folder), folders))

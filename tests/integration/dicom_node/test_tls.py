@@ -131,6 +131,11 @@ def test_dcmtk_stores_by_tls_and_not_without(
     assert storescu(node, file, *anonymous) == 0
     assert len(node.study().instances) == 1
     assert storescu(node, file) != 0
+    wait_until(
+        lambda: node.archive.repository.rejection_counts() == {"no_tls": 1},
+        within_seconds=10,
+        what="the count",
+    )
 
 
 def test_a_peer_is_known_by_its_certificate_where_one_is_required(

@@ -1,11 +1,13 @@
 """Every route has a rule: nobody without signing in, nobody with the wrong role or scope."""
 
 from collections.abc import Iterator
+from inspect import getclosurevars
 
 import pytest
 from fastapi.routing import APIRoute
 
 from api.app import create_app
+from api.auth.access import Rule
 from archive.account_records import Role, Scope
 from archive.database import Archive
 from tests.web import a_client, a_stranger, token_of, web_settings
@@ -17,7 +19,12 @@ OPEN = {
     ("GET", "/metrics"),
     ("POST", "/api/v1/session"),
 }
-OPEN_PAGES = {"/docs", "/sign-in", "/sign-out", "/setup"}
+OPEN_PAGES = {
+    "/docs", "/sign-in", "/sign-out", "/setup", "/set-password",
+    "/sign-in/provider", "/sign-in/return",
+}  # fmt: skip
+# Whose pages: every other one is for everybody who is signed in.
+PAGES_OF = {"/admin": Role.ADMIN, "/ops": Role.ADMIN, "/model": Role.ML}
 
 
 def documented(archive: Archive) -> Iterator[tuple[str, str]]:
@@ -33,6 +40,8 @@ def address_of(path: str) -> str:
         "{series_uid}": "1.2.3.1.1",
         "{sop_instance_uid}": "1.2.3.1.1.1",
         "{token_id}": "0123456789",
+        "{session_id}": "0123456789abcdef",
+        "{user_id}": "999",
         "{destination}": "pacs",
     }.items():
         path = path.replace(name, value)
@@ -76,22 +85,98 @@ def test_account_administration_is_for_administrators(archive: Archive, role: Ro
         assert (response.status_code == 403) == (role is not Role.ADMIN), (method, path)
 
 
-def test_every_page_sends_who_is_not_signed_in_to_sign_in(archive: Archive) -> None:
-    app = create_app(web_settings(), archive)
-    stranger = a_stranger(archive)
-    pages = {
-        route.path
-        for route in every_route(app)
-        if not route.include_in_schema and "GET" in (route.methods or ())
+def pages() -> set[tuple[str, str]]:
+    """Method and path of every page and of every button on one."""
+    return {
+        (method, route.path)
+        for route in every_route()
+        if not route.include_in_schema and route.path not in OPEN_PAGES
+        for method in route.methods or ()
     }
-    assert "/" in pages
-    for path in pages - OPEN_PAGES - {"/sign-in/provider", "/sign-in/return"}:
-        response = stranger.get(address_of(path))
-        assert response.status_code == 303, path
-        assert response.headers["location"].startswith("/sign-in?next=/"), path
 
 
-def every_route(app: object) -> Iterator[APIRoute]:
+def test_every_page_sends_who_is_not_signed_in_to_sign_in(archive: Archive) -> None:
+    stranger = a_stranger(archive)
+    assert {path for _, path in pages()} >= {"/", "/admin", "/me", "/help", "/display-test"}
+    for method, path in pages():
+        response = stranger.request(method, address_of(path))
+        if method == "GET":
+            assert response.status_code == 303, path
+            assert response.headers["location"].startswith("/sign-in?next=/"), path
+        else:
+            assert response.status_code == 401, (method, path)
+
+
+def test_no_page_takes_a_token_for_a_person(archive: Archive) -> None:
+    headers = {"authorization": f"Bearer {token_of(archive, *Scope)}"}
+    stranger = a_stranger(archive)
+    for method, path in pages():
+        assert stranger.request(method, address_of(path), headers=headers).status_code == 403, path
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_page_is_for_its_role_and_the_bar_shows_no_other(
+    archive: Archive, role: Role
+) -> None:
+    client = a_client(archive, login="ito", roles=[role])
+    for method, path in sorted(pages()):
+        response = client.request(method, address_of(path))
+        wanted = next((one for page, one in PAGES_OF.items() if path.startswith(page)), role)
+        assert (response.status_code == 403) == (wanted is not role), (method, path)
+    bar = client.get("/studies").text.partition("</header>")[0]
+    for page, wanted in PAGES_OF.items():
+        assert (f'href="{page}"' in bar) == (wanted is role), page
+    assert ('href="/"' in bar) == (role is Role.RADIOLOGIST)
+
+
+def test_every_documented_route_refuses_every_role_but_those_of_its_rule(archive: Archive) -> None:
+    clients = {role: a_client(archive, login=role.value, roles=[role]) for role in Role}
+    refused = 0
+    for route in every_route():
+        for method in route.methods or ():
+            is_own = (method, route.path) == ("DELETE", "/api/v1/session")
+            if not route.include_in_schema or (method, route.path) in OPEN or is_own:
+                continue
+            wanted = roles_of(route)
+            for role, client in clients.items():
+                if route.path == "/api/v1/events" and role in wanted:
+                    continue  # a stream that does not end
+                status = client.request(method, address_of(route.path)).status_code
+                assert status != 401, (method, route.path, role)
+                assert (status == 403) == (role not in wanted), (method, route.path, role)
+                refused += status == 403
+    assert refused > 40
+
+
+@pytest.mark.parametrize(
+    ("beginning", "role"),
+    [
+        ("/api/v1/users", Role.ADMIN),
+        ("/api/v1/tokens", Role.ADMIN),
+        ("/api/v1/audit", Role.ADMIN),
+        ("/api/v1/deliveries", Role.ADMIN),
+        ("/api/v1/destinations", Role.ADMIN),
+        ("/api/v1/exports", Role.ML),
+        ("/api/v1/worklist", Role.RADIOLOGIST),
+        ("/api/v1/studies/{study_uid}/reviews", Role.RADIOLOGIST),
+    ],
+)
+def test_the_rules_give_each_role_its_own(beginning: str, role: Role) -> None:
+    found = [route for route in every_route() if route.path.startswith(beginning)]
+    assert found
+    assert {roles_of(route) for route in found} == {frozenset({role})}
+
+
+def roles_of(route: APIRoute) -> frozenset[Role]:
+    """The roles that the rule of a route names."""
+    for dependency in route.dependant.dependencies:
+        rule = getclosurevars(dependency.call).nonlocals.get("rule") if dependency.call else None
+        if isinstance(rule, Rule):
+            return rule.roles
+    raise AssertionError(f"{route.path} has no rule")
+
+
+def every_route() -> Iterator[APIRoute]:
     from api.routes import ALL_ROUTERS
 
     for router in ALL_ROUTERS:

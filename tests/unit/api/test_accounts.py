@@ -254,10 +254,11 @@ def test_what_is_done_stands_in_the_audit_trail_and_the_trail_is_whole(archive: 
     assert events[0]["address"] == "testclient"
     assert PASSWORD not in str(events)
     page = admin.get("/api/v1/audit?limit=3")
-    assert page.json()["next_before"] == events[2]["event_id"]
+    # The first look has left a line of its own.
+    assert page.json()["next_before"] == events[1]["event_id"]
     assert 'rel="next"' in page.headers["link"]
     assert admin.get("/api/v1/audit/check").json() == {
         "is_whole": True,
-        "line_count": 4,
+        "line_count": 6,
         "detail": "every digest fits",
     }

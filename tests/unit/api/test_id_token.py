@@ -4,6 +4,7 @@ import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def signed(key: RSAKey | ECKey = RSA, algorithm: str = "RS256", **changes: objec
     return jwt.encode(header, claims_of(**changes), key, algorithms=[algorithm])
 
 
-def verify(id_token: str, keys: dict[str, Any] | None = None) -> dict[str, Any]:
+def verify(id_token: str, keys: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return verified_claims(
         id_token, keys or PUBLIC, issuer=ISSUER, client_id="hilum", nonce="n-0S6"
     )
@@ -80,7 +81,7 @@ def test_a_right_token_is_believed(token: str) -> None:
         {"nonce": None},
     ],
 )
-def test_a_wrong_claim_is_refused(changes: dict[str, object]) -> None:
+def test_a_wrong_claim_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(IdTokenRefused):
         verify(signed(**changes))
 
@@ -110,7 +111,8 @@ def test_a_token_signed_with_a_public_key_as_secret_is_refused() -> None:
     mac = urlsafe_b64encode(hmac.digest(text, head + b"." + body, "sha256")).rstrip(b"=")
     forged = b".".join((head, body, mac)).decode()
     secret = OctKey.generate_key(256, parameters={"kid": "one"})
-    for keys in (PUBLIC, KeySet([secret]).as_dict(is_private=True)):
+    key_sets: list[Mapping[str, Any]] = [PUBLIC, KeySet([secret]).as_dict(is_private=True)]
+    for keys in key_sets:
         with pytest.raises(IdTokenRefused):
             verify(forged, keys)
 

@@ -1,10 +1,12 @@
 """Studies, one study, deliveries and the pages around them."""
 
 import re
+from dataclasses import replace
 
 from archive.database import Archive
 from archive.records import StudyAttributes
 from tests.builders.arrivals import an_arrival
+from tests.builders.people import a_radiologist, a_review
 from tests.web import a_client, report_study
 
 # Refusals that have a form of their own: what is missing, and what STOW-RS did not store
@@ -132,3 +134,51 @@ def test_the_openapi_document_has_words_and_types_for_everything(archive: Archiv
     assert len(operation_ids) == len(set(operation_ids))
     for name, schema in document["components"]["schemas"].items():
         assert schema.get("description"), name
+
+
+def test_studies_are_found_by_a_part_of_name_id_or_accession_number(archive: Archive) -> None:
+    for study, (name, number) in enumerate((("Doe^Jane", "A%1"), ("Roe^Rich", "B_2")), start=1):
+        attributes = StudyAttributes(
+            patient_name=name, patient_id=f"P{study}", accession_number=number
+        )
+        archive.repository.record_instance(replace(an_arrival(study, 1), attributes=attributes))
+    client = a_client(archive)
+    for text, expected in (
+        ("doe", ["1.2.3.1"]),
+        ("p2", ["1.2.3.2"]),
+        ("b_", ["1.2.3.2"]),
+        ("%", ["1.2.3.1"]),
+        ("e^", ["1.2.3.2", "1.2.3.1"]),
+        ("none", []),
+    ):
+        found = client.post("/api/v1/studies/search", json={"text": text}).json()["studies"]
+        assert [study["study_uid"] for study in found] == expected, text
+        page = client.post("/studies", data={"text": text}).text
+        assert page.count("Timeline") == len(expected), text
+    first = client.post("/api/v1/studies/search", json={"text": "oe", "limit": 1}).json()
+    cursor = first["next_cursor"]
+    after = client.post("/api/v1/studies/search", json={"text": "oe", "cursor": cursor}).json()
+    assert [one["study_uid"] for one in after["studies"]] == ["1.2.3.1"]
+    actions = {one.entry.action for one in archive.repository.audit_events(limit=50)}
+    assert "STUDIES_SEARCHED" in actions
+
+
+def test_the_timeline_tells_what_happened_in_order(archive: Archive) -> None:
+    report_study(archive)
+    [claim] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
+    archive.repository.add_review(a_review(archive, a_radiologist(archive, "lee"), 1))
+    client = a_client(archive)
+    events = client.get("/api/v1/studies/1.2.3.1/timeline").json()["events"]
+    assert [event["at"] for event in events] == sorted(event["at"] for event in events)
+    by_kind = {event["kind"]: event["words"] for event in events}
+    assert list(by_kind)[:2] == ["RECEIVED", "ANALYSED"]
+    assert "probability 0.90, threshold 0.50" in by_kind["ANALYSED"]
+    assert by_kind["QUEUED_TO_SEND"] == "ai result for pacs"
+    assert "given up: refused for good" in by_kind["NOT_DELIVERED"]
+    assert by_kind["REVIEWED"].startswith("accept by Lee Ken")
+    page = client.get("/studies/1.2.3.1")
+    assert page.status_code == 200
+    assert "given up: refused for good" in page.text
+    assert client.get("/studies/9.9").status_code == 404
+    assert client.get("/api/v1/studies/9.9/timeline").status_code == 404

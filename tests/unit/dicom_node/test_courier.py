@@ -10,6 +10,7 @@ from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.backoff import BackOff
 from dicom_node.courier import IDLE_SECONDS, Courier
 from dicom_node.errors import ContextRefused, PeerUnavailable
+from dicom_node.standing import Standing
 from tests.builders.reports_to_send import a_study_with_reports
 
 SETTINGS = DeliverySettings(
@@ -262,3 +263,21 @@ def test_an_idle_association_is_released(archive: Archive) -> None:
     link = Script()
     assert step(courier(archive, link)) == SETTINGS.poll_seconds
     assert link.idle == [IDLE_SECONDS]
+
+
+def test_a_pace_is_kept_between_objects_and_ends_at_a_stop(archive: Archive) -> None:
+    a_study_with_reports(archive, reports=3)
+    waits: list[float | None] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            return len(waits) > 2
+
+    link = Script()
+    standing = Standing(NO_WAIT, objects_per_second=0.5, clock=Clock())
+    sender = Courier("pacs", archive, link, SETTINGS, claimant="s1", standing=standing)
+    sender.step(Stop())
+    assert waits == [0, 2, 4]
+    assert len(link.sent) == 2
+    assert states(archive)[2] is DeliveryState.READY

@@ -8,6 +8,7 @@ from archive.database import Archive
 from dicom_node.access import GuestList
 from dicom_node.completeness import OpenStudies
 from dicom_node.handlers import Reception, handle_requested
+from dicom_node.rejections import Rejections
 from dicom_node.traffic import Traffic
 
 
@@ -40,6 +41,7 @@ def reception(archive: Archive) -> Reception:
         guests=GuestList(ae_titles=("HILUM",), peers=(), accept_unknown_peers=True),
         open_studies=OpenStudies(),
         traffic=Traffic(),
+        rejections=Rejections(),
         maximum_associations=1,
     )
 
@@ -64,6 +66,8 @@ def test_one_beyond_the_limit_is_rejected_for_now(reception: Reception) -> None:
 def test_a_stopping_node_rejects_for_now(reception: Reception) -> None:
     reception.traffic.stop()
     assert ask(request(), reception) == [(2, 1, 1)]
+    reception.rejections.write_down(reception.archive.repository)
+    assert reception.archive.repository.rejection_counts() == {"stopping": 1}
 
 
 def test_a_request_that_cannot_be_judged_is_rejected_not_accepted(archive: Archive) -> None:
@@ -76,6 +80,7 @@ def test_a_request_that_cannot_be_judged_is_rejected_not_accepted(archive: Archi
         guests=Broken(ae_titles=("HILUM",), peers=(), accept_unknown_peers=True),
         open_studies=OpenStudies(),
         traffic=Traffic(),
+        rejections=Rejections(),
         maximum_associations=1,
     )
     assert ask(request(), reception) == [(2, 1, 1)]

@@ -63,7 +63,8 @@ export class Desk extends EventTarget {
     }
     if (turn !== this.turn) return;
     this.keepLease();
-    this.prefetch();
+    // The next images wait until this one is on the screen.
+    if (!this.shown?.picture || this.viewer.paintedAt) this.prefetch();
   }
 
   /** @param {number} since @returns {number} the new turn */
@@ -195,6 +196,7 @@ export class Desk extends EventTarget {
     this.countedAt = now;
     tell(this.isFirst ? "first_image" : "next_image", this.isFirst ? now : now - this.askedAt);
     this.isFirst = false;
+    this.prefetch();
   }
 
   /** Count for how long the image was really to be seen. */

@@ -1,45 +1,16 @@
 // @ts-check
 /** Dialogs: the keys, signing in again, putting a study off. */
 
-import { ACTIONS, FIXED, keepKeySettings, keySettings, keysOf } from "./keys.js";
+import { editKeys } from "./key_rows.js";
 import { element, say } from "./panel.js";
-import { ask, Refused } from "./requests.js";
+import { ask, getJson } from "./requests.js";
 
 /** @param {string} id */
 const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
 
 export function showKeys() {
-  const settings = keySettings();
-  const rows = ACTIONS.map(({ name, words }) => {
-    const row = document.createElement("tr");
-    const input = document.createElement("input");
-    input.value = keysOf(name).map(signOf).join(" ");
-    input.size = 8;
-    input.readOnly = true;
-    input.setAttribute("aria-label", `Key for: ${words}`);
-    input.addEventListener("keydown", (event) => {
-      if (["Tab", "Escape", "Shift", "Control", "Alt", "Meta", "Enter"].includes(event.key)) return;
-      event.preventDefault();
-      settings.moved[name] = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      keepKeySettings(settings);
-      input.value = signOf(settings.moved[name]);
-    });
-    row.append(cell(words), cell(input));
-    return row;
-  });
-  const fixed = FIXED.map(({ keys, words }) => {
-    const row = document.createElement("tr");
-    row.append(cell(words), cell(keys));
-    return row;
-  });
-  element("key-rows").replaceChildren(...rows, ...fixed);
   const isOn = /** @type {HTMLInputElement} */ (element("single-keys"));
-  isOn.checked = settings.isOn;
-  isOn.onchange = () => keepKeySettings({ ...settings, isOn: isOn.checked });
-  element("reset-keys").onclick = () => {
-    keepKeySettings({ isOn: true, moved: {} });
-    showKeys();
-  };
+  editKeys(element("key-rows"), isOn, element("reset-keys"));
   if (!dialog("keys").open) dialog("keys").showModal();
 }
 
@@ -55,24 +26,36 @@ let signingIn = null;
 /** Ask for the password in place; the page and its comment stay as they are. */
 export function signInAgain() {
   signingIn ||= new Promise((resolve) => {
-    const password = /** @type {HTMLInputElement} */ (element("again-password"));
+    // Who signs in through the hospital's provider has no password here, and does so in another tab.
+    const password = /** @type {HTMLInputElement | null} */ (document.getElementById("again-password"));
     say("again-fault", "");
     dialog("sign-in-again").showModal();
     element("again-form").onsubmit = async (event) => {
       event.preventDefault();
       try {
-        const login = document.body.dataset.login || "";
-        await ask("POST", "/api/v1/session", { body: { login, password: password.value }, mayAskToSignIn: false });
-        password.value = "";
+        await (password ? openSession(password.value) : findSession());
+        if (password) password.value = "";
         dialog("sign-in-again").close();
         signingIn = null;
         resolve();
       } catch (error) {
-        say("again-fault", error instanceof Refused ? error.message : String(error));
+        say("again-fault", error instanceof Error ? error.message : String(error));
       }
     };
   });
   return signingIn;
+}
+
+/** @param {string} password */
+async function openSession(password) {
+  const login = document.body.dataset.login || "";
+  await ask("POST", "/api/v1/session", { body: { login, password }, mayAskToSignIn: false });
+}
+
+/** What is decided next must be this person's: nobody else may have signed in in between. */
+async function findSession() {
+  const { body } = await getJson("/api/v1/session", { mayAskToSignIn: false });
+  if (body.login !== document.body.dataset.login) throw new Error(`${body.login} has signed in; load the page anew`);
 }
 
 /** Ask why a study is put off. @returns {Promise<string>} empty: it is not */
@@ -83,18 +66,4 @@ export function askReason() {
     box.onclose = () => resolve(box.returnValue);
     box.showModal();
   });
-}
-
-const SIGNS = /** @type {Record<string, string>} */ ({ ArrowDown: "\u2193", ArrowUp: "\u2191", ArrowLeft: "\u2190", ArrowRight: "\u2192" });
-
-/** A key as it is written on keyboards. @param {string} key */
-function signOf(key) {
-  return SIGNS[key] || key;
-}
-
-/** @param {string | HTMLElement} content */
-function cell(content) {
-  const td = document.createElement("td");
-  td.append(content);
-  return td;
 }

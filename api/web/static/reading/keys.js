@@ -48,7 +48,8 @@ export const FIXED = [
   { keys: "Escape", words: "Leave a field" },
 ];
 
-const STORE = "hilum.keys";
+// Of each person their own, also where several use one browser.
+const STORE = `hilum.keys.${document.body.dataset.login || ""}`;
 
 /** @returns {{isOn: boolean, moved: Record<string, string>}} */
 export function keySettings() {

@@ -17,6 +17,9 @@ import { fitted, moved, oneToOne, zoomed } from "./view.js";
  * @typedef {"window" | "length" | "box"} Tool
  */
 
+// Who only glances at an image before the next one needs no more than the first look.
+const SHARPEN_AFTER_MILLISECONDS = 250;
+
 export class Viewer extends EventTarget {
   /**
    * @param {HTMLElement} holder gets the two canvases: the picture, and what is drawn over it
@@ -70,7 +73,6 @@ export class Viewer extends EventTarget {
       this.heat.threshold = picture.display.heat_map_threshold ?? 0.3;
       this.usePreset(0);
       this.fit();
-      void this.sharpen(picture);
     }
     this.requestPaint();
   }
@@ -90,6 +92,7 @@ export class Viewer extends EventTarget {
 
   /** Take every pixel in place of the first look. @param {import("./cases.js").Picture} picture */
   async sharpen(picture) {
+    if (this.picture !== picture) return;
     const level = await picture.loadFull().catch(() => null);
     if (!level) return;
     picture.level = level;
@@ -194,6 +197,8 @@ export class Viewer extends EventTarget {
       if (!this.paintedAt) {
         this.paintedAt = performance.now();
         this.dispatchEvent(new Event("painted"));
+        const { picture } = this;
+        setTimeout(() => void this.sharpen(picture), SHARPEN_AFTER_MILLISECONDS);
       }
     }
     drawMeasure(this);

@@ -5,8 +5,8 @@ import { getJson } from "./requests.js";
 import { site } from "./site.js";
 
 const PAGE = 100;
-const SIGNS = /** @type {Record<string, [string, string]>} */ ({
-  OVERDUE: ["\u29d6", "overdue"],
+export const SIGNS = /** @type {Record<string, [string, string]>} */ ({
+  OVERDUE: ["\u25c6", "overdue"],
   POSITIVE: ["\u25b2", "AI positive"],
   ROUTINE: ["\u25bd", ""],
   DEFERRED: ["\u21b7", "put off"],
