@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from archive.database import Archive
 from archive.records import Presence, Report, ReportKind, StudyUid
 from archive.review_records import ReviewReason, Verdict
+from config.destinations import DimseDestination
 from config.settings import ProcedureCodeSettings, Settings, load_settings
 from inference.report.document import encode
 from inference.report.review import presence_in
@@ -21,6 +22,7 @@ from tests.integration.test_worker_reviews import decided
 from tests.unit.inference.report.tree import named, texts_of
 from tests.validators import dciodvfy
 
+PACS = DimseDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 LOINC = ProcedureCodeSettings(value="36643-5", scheme="LN", meaning="XR Chest 2 Views")
 LARGEST_KIND = 16  # characters of the column in archive/schema.py
 
@@ -34,6 +36,7 @@ def settings_of_site(bundle: Path, **report: object) -> Settings:
     defaults = load_settings()
     return defaults.model_copy(
         update={
+            "destinations": (PACS,),
             "model": defaults.model.model_copy(update={"bundle": str(bundle)}),
             "report": defaults.report.model_copy(update=report),
         }
@@ -44,7 +47,7 @@ def bench_of_site(archive: Archive, bundle: Path, probability: float, **report: 
     """A worker put together from settings, whose network says one probability."""
     bench = make_bench(settings_of_site(bundle, **report), archive)
     pipeline = replace(bench.pipeline, classifier=a_classifier(probability))
-    return replace(bench, pipeline=pipeline, destinations=("pacs",))
+    return replace(bench, pipeline=pipeline)
 
 
 def analysed(archive: Archive, bench: Bench, source: Dataset | None = None) -> StudyUid:

@@ -1,7 +1,5 @@
 """VERIFIED is made by a logged-in radiologist and by nobody else, whatever is tried."""
 
-from collections.abc import Mapping
-
 import pytest
 from fastapi.testclient import TestClient
 from pydicom.dataset import Dataset
@@ -89,13 +87,6 @@ def test_a_session_that_ended_decides_nothing(archive: Archive, study_uid: Study
     assert verified(archive) == []
 
 
-CLAIMS: Mapping[str, object] = {
-    "CompletionFlag": "COMPLETE",
-    "VerificationFlag": "VERIFIED",
-    "PreliminaryFlag": "FINAL",
-}
-
-
 @pytest.mark.parametrize("probability", [0.9, 0.1])
 def test_a_received_object_that_calls_itself_verified_verifies_nothing(
     archive: Archive, probability: float
@@ -105,7 +96,13 @@ def test_a_received_object_that_calls_itself_verified_verifies_nothing(
     observer.VerifyingOrganization = "Elsewhere"
     observer.VerificationDateTime = "20260314120000"
     for view in ("AP", "LL"):  # scored, and not analysed
-        source = radiograph(ViewPosition=view, VerifyingObserverSequence=[observer], **CLAIMS)
+        source = radiograph(
+            ViewPosition=view,
+            VerifyingObserverSequence=[observer],
+            CompletionFlag="COMPLETE",
+            VerificationFlag="VERIFIED",
+            PreliminaryFlag="FINAL",
+        )
         receive(archive, source)
     queue_everything(archive)
     work(archive, probability)
