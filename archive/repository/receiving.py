@@ -219,8 +219,12 @@ def _decided(decision: RuleDecision, now: datetime) -> dict[str, Any]:
     if decision.is_analysed:
         return values | {"state": StudyState.QUEUED, "queued_at": now}
     # Nobody is asked to read it, but it stays listed with its rule.
-    reason = f"discarded by rule {decision.rule}"
-    return values | {"state": StudyState.KEPT, "refusal": None, "reason": reason, "is_read": True}
+    return values | {
+        "state": StudyState.KEPT,
+        "refusal": None,
+        "reason": decision.reason,
+        "is_read": True,
+    }
 
 
 def _arrived_images(
@@ -242,6 +246,7 @@ def _arrived_images(
     for row in rows:
         found.setdefault(row.study_uid, []).append(
             ArrivedImage(
+                study_uid=StudyUid(row.study_uid),
                 file_key=FileKey(row.file_key),
                 transfer_syntax_uid=row.transfer_syntax_uid,
                 calling_ae_title=row.calling_ae_title,

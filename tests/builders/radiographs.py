@@ -41,7 +41,7 @@ def drawn_chest(rows: int = ROWS, columns: int = COLUMNS) -> np.ndarray:
     body = gaussian_filter(body, rows / 100) + ribs + spine
     body = body.clip(0.02, 0.97)
     body[: rows // 12, : columns // 8] = 0.98
-    return np.round(body * WHITE).astype(np.uint16)
+    return np.asarray(np.round(body * WHITE), dtype=np.uint16)
 
 
 def radiograph(kind: str = "CR", pixels: np.ndarray | None = None, **changes: Any) -> Dataset:
