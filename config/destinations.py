@@ -160,8 +160,27 @@ class Hl7v2Destination(DestinationSettings):
         return report_kind in DOCUMENT_KINDS
 
 
+class WebhookDestination(DestinationSettings):
+    """A web address that is told that there is a result, none, or a review; never of whom."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: str = Field(pattern=r"^https?://[^\s#@]+$")
+    secret_file: Path
+    """Holds at least 16 bytes that sender and receiver know (HMAC-SHA256)."""
+    tls: ClientTlsSettings = ClientTlsSettings()
+
+    @property
+    def address(self) -> str:
+        """The address without its query, which may hold a secret of the receiver."""
+        return self.url.partition("?")[0]
+
+    def takes(self, report_kind: str) -> bool:
+        """Whether it is a document; each document is one thing that happened."""
+        return report_kind in DOCUMENT_KINDS
+
+
 Destination = Annotated[
-    DimseDestination | StowDestination | FhirDestination | Hl7v2Destination,
+    DimseDestination | StowDestination | FhirDestination | Hl7v2Destination | WebhookDestination,
     Field(discriminator="kind"),
 ]
 

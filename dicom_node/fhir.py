@@ -17,7 +17,14 @@ from pydantic import BaseModel, ValidationError
 
 from config.destinations import FhirDestination
 from dicom_node.errors import ReportUnreadable
-from dicom_node.report_content import PRESENT, Code, Measured, MeasuredImage, ReportContent
+from dicom_node.report_content import (
+    PRESENT,
+    Code,
+    Measured,
+    MeasuredImage,
+    ReportContent,
+    require_patient,
+)
 
 _DICOM_UIDS = "urn:dicom:uid"
 # https://hl7.org/fhir/R5/terminologies-systems.html
@@ -45,6 +52,7 @@ def bundle_of(report: ReportContent, destination: FhirDestination) -> bytes:
     ReportUnreadable
         It holds something that FHIR has no place for.
     """
+    require_patient(report)
     try:
         entries = list(_entries(report, destination))
         bundle = Bundle.model_validate(

@@ -15,7 +15,15 @@ from hl7apy.parser import parse_message, parse_segment
 
 from config.destinations import Hl7v2Destination
 from dicom_node.errors import ReportUnreadable
-from dicom_node.report_content import PRESENT, Code, Measured, Patient, ReportContent, Verifier
+from dicom_node.report_content import (
+    PRESENT,
+    Code,
+    Measured,
+    Patient,
+    ReportContent,
+    Verifier,
+    require_patient,
+)
 
 VERSION = "2.5.1"
 # Table 0211, with the codec that writes it.
@@ -51,6 +59,7 @@ def oru_r01(report: ReportContent, destination: Hl7v2Destination) -> bytes:
     ReportUnreadable
         It holds something that the message, or the receiver's character set, has no place for.
     """
+    require_patient(report)
     message = Message("ORU_R01", version=VERSION, validation_level=VALIDATION_LEVEL.STRICT)
     try:
         message.msh.value = _header(report, destination)
@@ -63,7 +72,7 @@ def oru_r01(report: ReportContent, destination: Hl7v2Destination) -> bytes:
             observation = observed.add_group("ORU_R01_OBSERVATION")
             observation.add(_segment("OBX", {1: str(number), **fields}))
         message.validate()
-        text = message.to_er7() + "\r"
+        text = f"{message.to_er7()}\r"
     except (HL7apyException, ValueError) as error:
         raise ReportUnreadable(f"no valid ORU^R01: {type(error).__name__}") from None
     try:

@@ -8,6 +8,7 @@ from config.destinations import (
     FhirDestination,
     Hl7v2Destination,
     StowDestination,
+    WebhookDestination,
 )
 from config.settings import Settings
 from dicom_node.courier import Link
@@ -16,6 +17,7 @@ from dicom_node.fhir_link import FhirLink
 from dicom_node.mllp import MllpLink
 from dicom_node.sender import Peer, StoreLink
 from dicom_node.stow import StowLink
+from dicom_node.webhook import WebhookLink
 
 
 def link_to(destination: Destination, settings: Settings) -> Link:
@@ -34,6 +36,8 @@ def link_to(destination: Destination, settings: Settings) -> Link:
             return FhirLink(destination, timeout_seconds=timeout_seconds)
         case Hl7v2Destination():
             return MllpLink(destination, timeout_seconds=timeout_seconds)
+        case WebhookDestination():
+            return WebhookLink(destination, timeout_seconds=timeout_seconds)
     assert_never(destination)
 
 
@@ -60,6 +64,8 @@ def try_destination(destination: Destination, settings: Settings) -> float:
             return FhirLink(destination, timeout_seconds=timeout_seconds).probe()
         case Hl7v2Destination():
             return MllpLink(destination, timeout_seconds=timeout_seconds).probe()
+        case WebhookDestination():
+            return WebhookLink(destination, timeout_seconds=timeout_seconds).probe()
     assert_never(destination)
 
 

@@ -146,15 +146,24 @@ def read_report(content: bytes) -> ReportContent:
     Raises
     ------
     ReportUnreadable
-        It is none, or names no patient: then nobody may be told whose it is.
+        It is none.
     """
     try:
-        report = _report_content(dcmread(BytesIO(content)))
+        return _report_content(dcmread(BytesIO(content)))
     except (InvalidDicomError, EOFError, AttributeError, LookupError, ValueError) as error:
         raise ReportUnreadable(type(error).__name__) from None
+
+
+def require_patient(report: ReportContent) -> None:
+    """Do nothing if the report can be filed under a patient by who gets it without its images.
+
+    Raises
+    ------
+    ReportUnreadable
+        The images named none.
+    """
     if not report.patient.patient_id:
         raise ReportUnreadable("the images name no patient ID")
-    return report
 
 
 def _report_content(ds: Dataset) -> ReportContent:
