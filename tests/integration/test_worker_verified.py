@@ -1,6 +1,7 @@
 """VERIFIED is made by a logged-in radiologist and by nobody else, whatever is tried."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -89,7 +90,7 @@ def test_a_session_that_ended_decides_nothing(archive: Archive, study_uid: Study
     assert verified(archive) == []
 
 
-CLAIMS: Mapping[str, object] = {
+CLAIMS: Mapping[str, Any] = {
     "CompletionFlag": "COMPLETE",
     "VerificationFlag": "VERIFIED",
     "PreliminaryFlag": "FINAL",
