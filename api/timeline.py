@@ -1,4 +1,4 @@
-"""What happened to a study, in order: received, analysed, sent, reviewed."""
+"""What happened to a study, in order: received, judged by rules, analysed, sent, reviewed."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +6,15 @@ from enum import StrEnum
 from pydantic import Field
 
 from api.schemas import ApiModel
-from archive.records import Delivery, DeliveryState, Outcome, Result, StudyDetail
+from archive.records import (
+    Delivery,
+    DeliveryState,
+    Outcome,
+    Result,
+    Study,
+    StudyDetail,
+    StudyState,
+)
 from archive.review_records import Review
 from dicom_node.statuses import words_for
 
@@ -15,6 +23,7 @@ class EventKind(StrEnum):
     """Kinds of events."""
 
     RECEIVED = "RECEIVED"
+    RULED = "RULED"
     ANALYSED = "ANALYSED"
     QUEUED_TO_SEND = "QUEUED_TO_SEND"
     DELIVERED = "DELIVERED"
@@ -40,6 +49,7 @@ def timeline(detail: StudyDetail, reviews: tuple[Review, ...]) -> Timeline:
     """Return what happened to a study."""
     events = [
         *_received(detail),
+        *_ruled(detail.study),
         *(_analysed(result) for result in detail.results),
         *(event for one in detail.deliveries for event in _sent(one)),
         *(_reviewed(review) for review in reviews),
@@ -57,6 +67,20 @@ def _received(detail: StudyDetail) -> list[TimelineEvent]:
         )
         for one in detail.instances
     ]
+
+
+def _ruled(study: Study) -> list[TimelineEvent]:
+    """Return what the rules of the site last said; they are asked once nothing more comes."""
+    parts = []
+    if study.rule:
+        parts.append(f"rule {study.rule}, version {study.rules_sha256[:12]}")
+    if study.destinations is not None:
+        parts.append(f"results go to {', '.join(study.destinations) or 'nobody'}")
+    if study.state is StudyState.KEPT:
+        parts.append(study.reason)
+    if not parts:
+        return []
+    return [TimelineEvent(at=study.last_received_at, kind=EventKind.RULED, words="; ".join(parts))]
 
 
 def _analysed(result: Result) -> TimelineEvent:

@@ -122,7 +122,8 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
 
 def _takes(destinations: Sequence[Destination]) -> Takes:
     by_name = {destination.name: destination for destination in destinations}
-    return lambda name, kind: by_name[name].takes(kind)
+    # A rule may name one that the settings no longer have: its objects are seen waiting.
+    return lambda name, kind: name not in by_name or by_name[name].takes(kind)
 
 
 def _author(classifier: Classifier, settings: ReportSettings) -> Author:

@@ -15,9 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless, generate_uid
 
 from archive.database import Archive, open_archive
-from archive.records import Refusal, StudyDetail, StudyState, StudyUid
+from archive.records import Refusal, ReportKind, StudyDetail, StudyState, StudyUid
 from config.settings import ArchiveSettings, load_settings
-from inference.worker import make_bench, work_once
+from inference.worker import Bench, make_bench, work_once
 from tests.builders.dirty_headers import DIRT, Dirt
 from tests.builders.radiographs import ROWS, file_bytes, radiograph
 from tests.builders.studies import as_dataset, queue_everything, receive_bytes, report_of
@@ -42,6 +42,7 @@ class Analysed:
     """What one worker made of everything."""
 
     archive: Archive
+    bench: Bench
     studies: dict[str, StudyUid]
 
     def __getitem__(self, name: str) -> StudyDetail:
@@ -98,7 +99,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysed]:
     bench = make_bench(load_settings(), archive)
     while work_once(bench):
         pass
-    yield Analysed(archive=archive, studies=studies)
+    yield Analysed(archive=archive, bench=bench, studies=studies)
     archive.repository.dispose()
 
 
@@ -146,3 +147,10 @@ def test_what_is_no_chest_is_reported_as_not_analysed_with_its_reason(
     assert [one.kind for one in result.outcome.reports] == ["AI_RESULT"]
     report = report_of(analysed.archive, detail.study.study_uid)
     assert b"does not look like a chest radiograph" in report
+
+
+@pytest.mark.peer("dcmtk")
+def test_a_destination_that_only_a_rule_still_names_is_not_stumbled_over(
+    analysed: Analysed,
+) -> None:
+    assert analysed.bench.takes("gone", ReportKind.AI_RESULT)

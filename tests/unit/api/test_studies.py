@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from archive.database import Archive
-from archive.records import StudyAttributes
+from archive.records import RuleDecision, StudyAttributes
 from tests.builders.arrivals import an_arrival
 from tests.builders.people import a_radiologist, a_review
 from tests.web import a_client, report_study
@@ -182,3 +182,23 @@ def test_the_timeline_tells_what_happened_in_order(archive: Archive) -> None:
     assert "given up: refused for good" in page.text
     assert client.get("/studies/9.9").status_code == 404
     assert client.get("/api/v1/studies/9.9/timeline").status_code == 404
+
+
+def test_the_timeline_names_the_rule_that_discarded_a_study(archive: Archive) -> None:
+    archive.repository.record_instance(an_arrival(instance=1))
+    decision = RuleDecision(
+        rule="limbs",
+        rules_sha256="ab" * 32,
+        is_analysed=False,
+        reason="discarded by rule limbs",
+    )
+    archive.repository.queue_complete_studies(
+        quiet_period_seconds=0, cap_seconds=600, decide=lambda _images: decision
+    )
+    client = a_client(archive)
+    events = client.get("/api/v1/studies/1.2.3.1/timeline").json()["events"]
+    assert [event["kind"] for event in events] == ["RECEIVED", "RULED"]
+    assert events[1]["words"] == "rule limbs, version abababababab; discarded by rule limbs"
+    study = client.get("/api/v1/studies/1.2.3.1").json()
+    assert (study["state"], study["rule"]) == ("KEPT", "limbs")
+    assert "discarded by rule limbs" in client.get("/studies").text

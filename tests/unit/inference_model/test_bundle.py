@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from monai.bundle.config_parser import ConfigParser
 from safetensors.torch import load_file
 
 from inference.bundle import (
+    CARD_FILE,
     HASHED_FILES,
     MANIFEST_FILE,
     METADATA_FILE,
@@ -25,6 +27,7 @@ from tests.builders.kaggle import kaggle_folder
 from tests.builders.published_bundles import a_bundle
 from training.dataset import PreparedSet, prepare
 from training.errors import RunUnusable
+from training.publish import add_gate
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +192,22 @@ def test_a_version_is_measured_on_the_test_split_only_once(
         a_bundle(bundle, prepared)
 
     assert a_bundle(bundle, prepared, version="1.0.1").version == "1.0.1"
+
+
+def test_a_gate_is_added_to_a_bundle_without_touching_its_weights(
+    bundle: Path, prepared: PreparedSet, tmp_path: Path
+) -> None:
+    old, out = read_manifest(bundle), tmp_path / "gated"
+    with pytest.raises(RunUnusable, match="new version"):
+        add_gate(bundle, prepared, out, version=old.version, created=date(2026, 1, 3))
+
+    new = add_gate(bundle, prepared, out, version="1.0.7", created=date(2026, 1, 3))
+
+    assert (new.version, new.weights_sha256) == ("1.0.7", old.weights_sha256)
+    assert new.figures == old.figures
+    assert new.gate is not None
+    assert [one.split for one in new.gate.figures] == ["validation", "varied validation", "test"]
+    verify_vectors(load_classifier(out), out)
+    card = (out / CARD_FILE).read_text()
+    assert card.startswith("# untrained 1.0.7\n")
+    assert card.count("## What it refuses to look at") == 1
