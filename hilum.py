@@ -311,6 +311,10 @@ def _mount(asked: str) -> None:
 
         app.command()(echo)
         app.command()(send)
+    if everything or asked == "pull":
+        from dicom_node.pull_command import pull_studies
+
+        app.command("pull")(pull_studies)
     if everything or asked == "rules":
         from dicom_node.rules_commands import app as rules
 

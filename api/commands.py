@@ -1,6 +1,6 @@
 """The `hilum user`, `hilum token` and `hilum audit` commands.
 
-The command line hands in how to open the archive of a site; nothing here reads settings.
+The command line hands in how to open the archive of a site.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from api.audit import AuditAction
-from api.auth.accounts import add_token, add_user
+from api.auth.accounts import add_token, add_user, offer_password_link
 from api.errors import ApiError
 from archive.account_records import AuditEntry, Role, Scope
 from archive.database import Archive
 from archive.errors import ArchiveError
-from config.command_line import ConfigOption, SecretsOption, fail
+from config.command_line import ConfigOption, SecretsOption, fail, site_settings
 
 # Who did it, in the audit trail and in the list of tokens.
 ADMINISTRATOR = "command-line"
@@ -65,6 +65,31 @@ def _user_commands(open_archive: OpenArchive) -> typer.Typer:
             fail(str(error))
         _note(archive, AuditAction.USER_ADDED, login=user.login, roles=sorted(user.roles))
         typer.echo(f"{user.login}: {', '.join(sorted(user.roles))}")
+
+    @app.command("link")
+    def link(login: str, config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+        """Print a one-time address at which a person chooses their password, or another."""
+        archive = open_archive(config, secrets)
+        settings = site_settings(config, secrets)
+        try:
+            user = archive.repository.user_of_login(login)
+            address = offer_password_link(archive, settings.api, user)
+        except (ApiError, ArchiveError) as error:
+            fail(str(error))
+        _note(archive, AuditAction.PASSWORD_LINK, login=user.login)
+        typer.echo(address)
+
+    @app.command("close")
+    def close(login: str, config: ConfigOption = None, secrets: SecretsOption = None) -> None:
+        """Close an account: signed out at once, its own tokens ended; what it decided stays."""
+        archive = open_archive(config, secrets)
+        try:
+            user = archive.repository.user_of_login(login)
+            archive.repository.change_user(user.user_id, {"is_active": False})
+        except ArchiveError as error:
+            fail(str(error))
+        _note(archive, AuditAction.USER_CHANGED, login=user.login, changed=["is_active"])
+        typer.echo("closed")
 
     @app.command("list")
     def list_users(config: ConfigOption = None, secrets: SecretsOption = None) -> None:

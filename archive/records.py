@@ -162,6 +162,7 @@ class Instance:
 class ArrivedImage:
     """What is known of one image of a study that just became complete."""
 
+    study_uid: StudyUid
     file_key: FileKey
     transfer_syntax_uid: str
     calling_ae_title: str
@@ -178,6 +179,8 @@ class RuleDecision:
     """Of the file that it stood in."""
     is_analysed: bool = True
     """False: the study is KEPT."""
+    reason: str = ""
+    """Why it is KEPT, in words."""
     priority: int = 0
     """At least this; 0 routine, 1 high, 2 STAT."""
     destinations: tuple[str, ...] | None = None

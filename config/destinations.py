@@ -14,6 +14,10 @@ from pydantic import Field, model_validator
 from config.sections import AeTitle, Section, is_loopback
 
 DEFAULT_KIND = "dimse"
+# Of `ReportKind`, what a model or a person says; the others show it.
+DOCUMENT_KINDS = frozenset({"AI_RESULT", "REVIEW"})
+# HL7 v2.5.1, data type HD: our receivers know us and themselves by short names.
+Hl7Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.-]{0,20}$")]
 # What `dimse` was called before there were other kinds.
 _FORMER_NAMES = {"dicom": DEFAULT_KIND}
 
@@ -101,7 +105,84 @@ class StowDestination(DestinationSettings):
         return self
 
 
-Destination = Annotated[DimseDestination | StowDestination, Field(discriminator="kind")]
+class FhirDestination(DestinationSettings):
+    """A FHIR R5 server that is told what our reports say; patients are named by identifier only."""
+
+    kind: Literal["fhir"] = "fhir"
+    url: str = Field(pattern=r"^https?://[^\s?#@]+$")
+    """Of the service; Bundles are posted to it."""
+    bundle: Literal["transaction", "collection"] = "transaction"
+    patient_identifier_system: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9+.-]*:\S+$")
+    """URI of the system that the patient IDs of the received images belong to."""
+    tls: ClientTlsSettings = ClientTlsSettings()
+    bearer_token_file: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """The address of the service."""
+        return self.url
+
+    def takes(self, report_kind: str) -> bool:
+        """Whether it is a document; FHIR is told what it says, not how it is drawn."""
+        return report_kind in DOCUMENT_KINDS
+
+    @model_validator(mode="after")
+    def _patients_stay_secret(self) -> Self:
+        if not travels_in_secret(self.url):
+            raise ValueError("patients' results travel over https only, or to this machine")
+        return self
+
+
+class Hl7v2Destination(DestinationSettings):
+    """A receiver of HL7 v2 messages by MLLP, such as an integration engine."""
+
+    kind: Literal["hl7v2"] = "hl7v2"
+    host: str
+    port: int = Field(ge=1, le=65535)
+    tls: ClientTlsSettings | None = None
+    sending_application: Hl7Name = "HILUM"
+    sending_facility: Hl7Name = ""
+    receiving_application: Hl7Name = ""
+    receiving_facility: Hl7Name = ""
+    assigning_authority: Hl7Name = ""
+    """Of patient IDs whose images do not name it (PID-3.4)."""
+    processing_id: Literal["P", "T", "D"] = "P"
+    character_set: Literal["UNICODE UTF-8", "8859/1", "ASCII"] = "UNICODE UTF-8"
+    """HL7 table 0211."""
+
+    @property
+    def address(self) -> str:
+        """Host and port, and whether by TLS."""
+        return f"{self.host}:{self.port}{' TLS' if self.tls else ''}"
+
+    def takes(self, report_kind: str) -> bool:
+        """Whether it is a document; a message tells what it says, not how it is drawn."""
+        return report_kind in DOCUMENT_KINDS
+
+
+class WebhookDestination(DestinationSettings):
+    """A web address that is told that there is a result, none, or a review; never of whom."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: str = Field(pattern=r"^https?://[^\s#@]+$")
+    secret_file: Path
+    """Holds at least 16 bytes that sender and receiver know (HMAC-SHA256)."""
+    tls: ClientTlsSettings = ClientTlsSettings()
+
+    @property
+    def address(self) -> str:
+        """The address without its query, which may hold a secret of the receiver."""
+        return self.url.partition("?")[0]
+
+    def takes(self, report_kind: str) -> bool:
+        """Whether it is a document; each document is one thing that happened."""
+        return report_kind in DOCUMENT_KINDS
+
+
+Destination = Annotated[
+    DimseDestination | StowDestination | FhirDestination | Hl7v2Destination | WebhookDestination,
+    Field(discriminator="kind"),
+]
 
 
 def with_kinds(destinations: object) -> object:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from config.destinations import Destination, with_kinds
 from config.sections import AeTitle, is_loopback
 from config.sections import Section as _Section
+from config.sources import SourceSettings
 
 DEFAULTS_FILE = Path(__file__).with_name("defaults.yaml")
 ENVIRONMENT_PREFIX = "HILUM_"
@@ -270,6 +271,7 @@ class Settings(_Section):
     archive: ArchiveSettings
     worker: WorkerSettings
     delivery: DeliverySettings
+    sources: tuple[SourceSettings, ...]
     rules: RulesSettings
     api: ApiSettings
     oidc: OidcSettings
@@ -281,11 +283,12 @@ class Settings(_Section):
     _kinds = field_validator("destinations", mode="before")(with_kinds)
 
     @model_validator(mode="after")
-    def _destinations_have_names_of_their_own(self) -> Self:
-        names = [destination.name for destination in self.destinations]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"destinations: the name {repeated[0]!r} stands twice")
+    def _destinations_and_sources_have_names_of_their_own(self) -> Self:
+        for section, ends in (("destinations", self.destinations), ("sources", self.sources)):
+            names = [end.name for end in ends]
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ValueError(f"{section}: the name {repeated[0]!r} stands twice")
         return self
 
 

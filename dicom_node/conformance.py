@@ -14,8 +14,19 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
     StorageCommitmentPushModel,
 )
 
+from archive.records import Refusal
 from config.settings import Settings, load_settings
-from dicom_node import commitment, intake, listener, sender, statuses, stow, tls
+from dicom_node import (
+    commitment,
+    intake,
+    listener,
+    query,
+    retrieve,
+    sender,
+    statuses,
+    stow,
+    tls,
+)
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.statuses import DeliveryVerdict, NotificationStatus, StoreStatus
 
@@ -56,6 +67,8 @@ def statement(settings: Settings) -> str:
         _store_over_the_web(),
         _security(),
         _transfer_syntaxes(),
+        _queries(),
+        _suitability(),
         _limits(),
     )
     return "\n\n".join(parts) + "\n"
@@ -66,6 +79,7 @@ def _overview() -> str:
         ("Verification", "SCU and SCP"),
         ("Storage", "SCP for images, SCU for our results"),
         ("Storage Commitment Push Model", "SCU for our results"),
+        ("Study Root Query/Retrieve, FIND, MOVE and GET", "SCU, where a site names sources"),
         ("Store transaction (DICOMweb STOW-RS)", "user agent for our results"),
     ]
     return "\n".join(
@@ -266,12 +280,52 @@ def _transfer_syntaxes() -> str:
     )
 
 
+def _queries() -> str:
+    rows = [
+        ("STUDY", ", ".join(query.STUDY_KEYS)),
+        ("SERIES", ", ".join(("StudyInstanceUID", *query.SERIES_KEYS))),
+    ]
+    return "\n".join(
+        [
+            "## 8. Query and retrieve (SCU)",
+            "",
+            "Off unless the settings name `sources`. C-FIND of the Study Root model asks for:",
+            "",
+            *_table(("Level", "Keys"), rows),
+            "",
+            "Priors of a new study are asked for by PatientID (0010,0020), never with a wildcard; "
+            "answers count only where PatientID and IssuerOfPatientID (0010,0021) are equal, the "
+            "study is not later, and a series is a frontal chest radiograph by its Modality, "
+            "BodyPartExamined and SeriesDescription. `hilum pull` asks by StudyDate and "
+            "ModalitiesInStudy. What is wanted comes by C-GET, or by C-MOVE to the node's title, "
+            "as the source is set. With C-GET we propose, in the role of SCP, the image classes "
+            f"of section 2 in {_named(retrieve.SYNTAXES)}, and answer as in section 2. Priors are "
+            "kept for reading and not analysed.",
+        ]
+    )
+
+
+def _suitability() -> str:
+    return "\n".join(
+        [
+            "## 9. Which images are analysed",
+            "",
+            "Every image is examined by its header and then by its pixels; one that the model was "
+            "not made for gets no number. The study's report then says why, by one of: "
+            f"{', '.join(f'`{refusal}`' for refusal in Refusal)}. "
+            "`NOT_A_CHEST_RADIOGRAPH` is the verdict of a gate on the pixels, whatever the header "
+            "says. Rules of the site may keep a study from analysis altogether; then no report is "
+            "made.",
+        ]
+    )
+
+
 def _limits() -> str:
     return "\n".join(
         [
-            "## 8. What is not offered",
+            "## 10. What is not offered",
             "",
-            "Storage of other SOP classes, query/retrieve, modality worklist, "
+            "Storage of other SOP classes, query/retrieve as SCP, modality worklist, "
             "MPPS and media. No extended, specialised or private SOP class is used; "
             f"{len(intake.HEADER_TAGS)} elements of a received header are read on arrival. "
             "Search, retrieve and store over HTTP (PS3.18): [DICOMweb](dicomweb.md).",

@@ -115,6 +115,8 @@ class Errands:
             return False, f"failed here ({type(error).__name__}), see the log"
 
     def _send_test(self, destination: Destination) -> tuple[bool, str]:
+        if not destination.takes(ReportKind.HEAT_MAP):
+            return False, "is told of reports only and takes no images; echo it instead"
         link = link_to(destination, self._settings)
         try:
             answer = link.send(_consignment(destination.name))

@@ -45,6 +45,10 @@ class EchoRefused(DicomNodeError):
     """The peer is there and knows us, but answered C-ECHO with a failure."""
 
 
+class QueryRefused(DicomNodeError):
+    """The archive is there and does not answer this question, or does not send what is asked."""
+
+
 class ContextRefused(DicomNodeError):
     """The peer takes no presentation context under which this object could be sent."""
 

@@ -2,12 +2,22 @@
 
 from typing import assert_never
 
-from config.destinations import Destination, DimseDestination, StowDestination
+from config.destinations import (
+    Destination,
+    DimseDestination,
+    FhirDestination,
+    Hl7v2Destination,
+    StowDestination,
+    WebhookDestination,
+)
 from config.settings import Settings
 from dicom_node.courier import Link
 from dicom_node.echo import echo_peer
+from dicom_node.fhir_link import FhirLink
+from dicom_node.mllp import MllpLink
 from dicom_node.sender import Peer, StoreLink
 from dicom_node.stow import StowLink
+from dicom_node.webhook import WebhookLink
 
 
 def link_to(destination: Destination, settings: Settings) -> Link:
@@ -22,6 +32,12 @@ def link_to(destination: Destination, settings: Settings) -> Link:
             )
         case StowDestination():
             return StowLink(destination, timeout_seconds=timeout_seconds)
+        case FhirDestination():
+            return FhirLink(destination, timeout_seconds=timeout_seconds)
+        case Hl7v2Destination():
+            return MllpLink(destination, timeout_seconds=timeout_seconds)
+        case WebhookDestination():
+            return WebhookLink(destination, timeout_seconds=timeout_seconds)
     assert_never(destination)
 
 
@@ -38,11 +54,18 @@ def try_destination(destination: Destination, settings: Settings) -> float:
     DicomNodeError
         It did not, or not well; the message says which and why.
     """
+    timeout_seconds = settings.delivery.timeout_seconds
     match destination:
         case DimseDestination():
             return echo_peer(peer_of(destination), calling_ae_title=settings.node.ae_title)
         case StowDestination():
-            return StowLink(destination, timeout_seconds=settings.delivery.timeout_seconds).probe()
+            return StowLink(destination, timeout_seconds=timeout_seconds).probe()
+        case FhirDestination():
+            return FhirLink(destination, timeout_seconds=timeout_seconds).probe()
+        case Hl7v2Destination():
+            return MllpLink(destination, timeout_seconds=timeout_seconds).probe()
+        case WebhookDestination():
+            return WebhookLink(destination, timeout_seconds=timeout_seconds).probe()
     assert_never(destination)
 
 

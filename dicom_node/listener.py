@@ -42,6 +42,7 @@ from dicom_node.incoming import (
 )
 from dicom_node.intake import ACCEPTED_SOP_CLASSES
 from dicom_node.leftovers import remove_leftovers
+from dicom_node.priors import PriorFetcher
 from dicom_node.rejections import Rejections
 from dicom_node.ruling import Ruling
 from dicom_node.tls import ServerTls
@@ -256,6 +257,10 @@ def run(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
     )
     _attempt(listener.beat, stop)
+    fetcher = threading.Thread(
+        target=PriorFetcher(settings, archive).run, args=(stop,), daemon=True
+    )
+    fetcher.start()
     on_ready()
     beat_at = time.monotonic()
     try:

@@ -70,10 +70,12 @@ def explain(book: RuleBook, images: Sequence[RuledImage]) -> tuple[Trial, ...]:
 
 
 def _decision(book: RuleBook, rule: Rule) -> RuleDecision:
+    is_analysed = rule.action is Action.ANALYSE
     return RuleDecision(
         rule=rule.name,
         rules_sha256=book.sha256,
-        is_analysed=rule.action is Action.ANALYSE,
+        is_analysed=is_analysed,
+        reason="" if is_analysed else f"discarded by rule {rule.name}",
         priority=rule.priority or 0,
         destinations=rule.destinations,
     )

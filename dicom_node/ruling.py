@@ -64,8 +64,12 @@ class Ruling:
         self._seen = newest
 
     def decide(self, images: Sequence[ArrivedImage]) -> RuleDecision:
-        """Return what the rules say of a study that is complete."""
+        """Return what the rules say of a study that is complete; a prior is kept for reading."""
         book = self._book
+        source = self._archive.repository.source_of_prior(images[0].study_uid) if images else None
+        if source is not None:
+            reason = f"fetched from {source} as a prior"
+            return RuleDecision(rule="", is_analysed=False, reason=reason)
         return decide(book, [ruled_image(self._archive, one, book.keywords) for one in images])
 
     def _reload(self) -> None:

@@ -26,6 +26,7 @@ from pydicom.uid import (
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 from config.destinations import ClientTlsSettings
@@ -209,6 +210,7 @@ def associate(
     contexts: Sequence[PresentationContext],
     timeout_seconds: float,
     handlers: Sequence[evt.EventHandlerType] = (),
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
 ) -> Association:
     """Open an association.
 
@@ -235,6 +237,7 @@ def associate(
             contexts=list(contexts),
             ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
+            ext_neg=list(roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, tune), *handlers],
             tls_args=None if caller is None else (cast(ssl.SSLContext, caller), peer.host),
         )

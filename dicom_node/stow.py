@@ -1,13 +1,10 @@
 """STOW-RS: sends one object per request to a DICOMweb server (PS3.18 10.5)."""
 
-import contextlib
 import json
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,11 +12,9 @@ import httpx2
 from config.destinations import StowDestination
 from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.errors import PeerUnavailable
+from dicom_node.http_connection import HttpConnection, SecretFile, in_words
 from dicom_node.statuses import DeliveryVerdict, StoreStatus
-from dicom_node.tls import client_context
 
-# A server that answers at all answers within this; a stop must not wait longer for one.
-_LONGEST_CONNECT_SECONDS = 5.0
 # PS3.18 table 10.5.3-1: these tell of every instance by itself.
 TELLS_OF_INSTANCES = (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT)
 # The request itself is refused: sending it again would change nothing.
@@ -42,40 +37,6 @@ _FAILURE_REASON = "00081197"
 Item = dict[str, Any]  # DICOM JSON of one sequence item (PS3.18 F.2)
 
 
-class SecretFile(httpx2.Auth):
-    """Signs requests with a secret that is read anew each time, so that it can be renewed.
-
-    Parameters
-    ----------
-    file
-        Holds the token, or the password.
-    username
-        Empty for a bearer token (RFC 6750), else for basic authentication (RFC 7617).
-    """
-
-    def __init__(self, file: Path, username: str) -> None:
-        self._file = file
-        self._username = username
-
-    def auth_flow(self, request: httpx2.Request) -> Any:  # httpx's own generator
-        """Add the secret to one request.
-
-        Raises
-        ------
-        PeerUnavailable
-            The secret cannot be read now.
-        """
-        try:
-            secret = self._file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise PeerUnavailable(f"the secret file {self._file} cannot be read") from None
-        if self._username:
-            yield from httpx2.BasicAuth(self._username, secret).auth_flow(request)
-            return
-        request.headers["Authorization"] = f"Bearer {secret}"
-        yield request
-
-
 class StowLink:
     """A kept connection to one DICOMweb server.
 
@@ -94,14 +55,14 @@ class StowLink:
         timeout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._destination = destination
         self._url = destination.url.rstrip("/")
-        self._timeout_seconds = timeout_seconds
         self._clock = clock
-        self._used_at = clock()
-        self._client: httpx2.Client | None = None
-        self._connection: Any = None  # httpx's network stream
-        self._is_aborted = False
+        self._connection = HttpConnection(
+            destination.tls,
+            auth=_auth(destination),
+            timeout_seconds=timeout_seconds,
+            clock=clock,
+        )
 
     def send(self, consignment: Consignment) -> Answer:
         """Send one object; sending again is harmless.
@@ -142,57 +103,23 @@ class StowLink:
         finally:
             self.close()
         if not answer.is_success:
-            raise PeerUnavailable(_in_words(answer))
+            raise PeerUnavailable(in_words(answer))
         return self._clock() - began_at
 
     def close(self) -> None:
         """Close the connection; the next object opens another."""
-        client, self._client, self._connection = self._client, None, None
-        if client is not None:
-            client.close()
+        self._connection.close()
 
     def close_when_idle_for(self, seconds: float) -> None:
         """Close a connection that was not used for some seconds."""
-        if self._client is not None and self._clock() - self._used_at >= seconds:
-            self.close()
+        self._connection.close_when_idle_for(seconds)
 
     def abort(self) -> None:
         """Break the connection for good; a `send` that waits for an answer then ends."""
-        self._is_aborted = True
-        stream = self._connection
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self._connection.abort()
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        if self._is_aborted:
-            raise PeerUnavailable("the sender is stopping")
-        try:
-            answer = self._open().request(
-                method, f"{self._url}{path}", extensions={"trace": self._note}, **request
-            )
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            # The texts of these errors name addresses and system errors, never what is sent.
-            raise PeerUnavailable(f"no answer: {error or type(error).__name__}") from None
-        self._used_at = self._clock()
-        return answer
-
-    def _open(self) -> httpx2.Client:
-        if self._client is None:
-            connect_seconds = min(self._timeout_seconds, _LONGEST_CONNECT_SECONDS)
-            self._client = httpx2.Client(
-                auth=_auth(self._destination),
-                verify=client_context(self._destination.tls),
-                timeout=httpx2.Timeout(self._timeout_seconds, connect=connect_seconds),
-                # The environment is read in config/settings.py only.
-                trust_env=False,
-            )
-        return self._client
-
-    def _note(self, event: str, details: dict[str, Any]) -> None:
-        """Keep the connection that was opened, for `abort`."""
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._connection = details["return_value"]
+        return self._connection.ask(method, f"{self._url}{path}", **request)
 
 
 def _auth(destination: StowDestination) -> httpx2.Auth | None:
@@ -210,11 +137,11 @@ def _read_answer(answer: httpx2.Response, sop_instance_uid: str) -> Answer:
     if answer.status_code in TELLS_OF_INSTANCES:
         return _answer_about(answer, sop_instance_uid)
     if answer.status_code in REFUSED:
-        return Answer(verdict=DeliveryVerdict.REFUSED, reason=_in_words(answer))
+        return Answer(verdict=DeliveryVerdict.REFUSED, reason=in_words(answer))
     if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         # Perhaps because of this very object: the others must not wait for it.
-        return Answer(verdict=DeliveryVerdict.TRY_AGAIN, reason=_in_words(answer))
-    raise PeerUnavailable(_in_words(answer))
+        return Answer(verdict=DeliveryVerdict.TRY_AGAIN, reason=in_words(answer))
+    raise PeerUnavailable(in_words(answer))
 
 
 def _answer_about(answer: httpx2.Response, sop_instance_uid: str) -> Answer:
@@ -231,7 +158,7 @@ def _answer_about(answer: httpx2.Response, sop_instance_uid: str) -> Answer:
             return answer_of(warning if isinstance(warning, int) else StoreStatus.SUCCESS)
     return Answer(
         verdict=DeliveryVerdict.TRY_AGAIN,
-        reason=f"{_in_words(answer)}, but not a word about the object",
+        reason=f"{in_words(answer)}, but not a word about the object",
     )
 
 
@@ -256,10 +183,3 @@ def _first(item: Item, tag: str) -> object:
     values = item.get(tag, {})
     found = values.get("Value") if isinstance(values, dict) else None
     return found[0] if isinstance(found, list) and found else None
-
-
-def _in_words(answer: httpx2.Response) -> str:
-    try:
-        return f"HTTP {answer.status_code} {HTTPStatus(answer.status_code).phrase}"
-    except ValueError:
-        return f"HTTP {answer.status_code}"

@@ -34,11 +34,12 @@ from training.dataset import Part
 MOST_TRAINING_IMAGES = 2400
 FEATURE_COMPONENTS = 64
 PICTURE_COMPONENTS = 48
+IMAGES_PER_COMPONENT = 4
 LEAST_SCALE = 1e-3
 BATCH = 64
 SEED = 1
 # Each of the two looks may refuse this share of the plain and varied validation images.
-FALSE_REFUSALS_OF_EACH = 0.0025
+FALSE_REFUSALS_OF_EACH = 0.005
 # Of the regression that tells turned images; with pictures of norm 1 weak is enough.
 TURNED_REGULARISATION = 25.0
 TURNED_ITERATIONS = 400
@@ -160,15 +161,16 @@ def _fit(train: Described, validation: Described) -> Gate:
 def _likeness(train: Array, validation: Array, components: int) -> Likeness:
     mean, scale = train.mean(axis=0), train.std(axis=0) + LEAST_SCALE
     scaled = (train - mean) / scale
-    count = min(components, *scaled.shape) - 1
+    # Of a set that is small, as in tests, only what it can tell.
+    count = max(min(components, len(train) // IMAGES_PER_COMPONENT) - 1, 1)
     pca = PCA(count, svd_solver="full").fit(scaled)
     left_over = scaled - (scaled @ pca.components_.T) @ pca.components_
     unplaced = Likeness(
         mean=mean,
         scale=scale,
         components=pca.components_,
-        variances=pca.explained_variance_,
-        residual=float(np.square(left_over).sum(axis=1).mean()),
+        variances=np.maximum(pca.explained_variance_, LEAST_SCALE**2),
+        residual=max(float(np.square(left_over).sum(axis=1).mean()), LEAST_SCALE**2),
         centre=0.0,
         spread=1.0,
     )
@@ -177,7 +179,7 @@ def _likeness(train: Array, validation: Array, components: int) -> Likeness:
         **{
             **vars(unplaced),
             "centre": float(distances.mean()),
-            "spread": float(distances.std()),
+            "spread": max(float(distances.std()), LEAST_SCALE),
         }
     )
 

@@ -67,7 +67,7 @@ def come_back(
     provider = _provider_of(context)
     try:
         attempt = _attempt_of(request, context, state)
-        identity = _identity(provider, code, attempt, iss)
+        identity = _identity(request, provider, code, attempt, iss)
         user = _user(request, context, provider, identity)
     except ApiError as error:
         return _form_with(request, context, error, "/")
@@ -98,11 +98,21 @@ def _attempt_of(request: Request, context: Context, state: str) -> OidcAttempt:
 
 
 def _identity(
-    provider: OpenIdProvider, code: str, attempt: OidcAttempt, issuer: str | None
+    request: Request,
+    provider: OpenIdProvider,
+    code: str,
+    attempt: OidcAttempt,
+    issuer: str | None,
 ) -> Identity:
-    if not code:
-        raise Unauthenticated("the hospital's sign-in was not completed", code="sign_in_refused")
-    return provider.identity(code, attempt, issuer=issuer)
+    try:
+        if not code:
+            raise Unauthenticated(
+                "the hospital's sign-in was not completed", code="sign_in_refused"
+            )
+        return provider.identity(code, attempt, issuer=issuer)
+    except Unauthenticated as error:
+        note(request, None, AuditAction.SIGN_IN, outcome="refused", by=PROVIDER)
+        raise error from None
 
 
 def _user(request: Request, context: Context, provider: OpenIdProvider, identity: Identity) -> User:

@@ -1,9 +1,9 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-committing, watching, reading, operating, ruling, accounts, links to choose passwords, signing in,
-tokens, auditing, reviewing and the reading list. All methods are synchronous and thread safe; each
-is one transaction.
+committing, watching, reading, operating, ruling, fetching priors, accounts, links to choose
+passwords, signing in, tokens, auditing, reviewing and the reading list. All methods are synchronous
+and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -14,6 +14,7 @@ from archive.repository.figures import FigureRows
 from archive.repository.operating import OperatingRows
 from archive.repository.password_links import PasswordLinkRows
 from archive.repository.predicting import PredictingRows
+from archive.repository.prior_fetching import PriorFetchingRows
 from archive.repository.querying import QueryingRows
 from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
@@ -38,6 +39,7 @@ class Repository(
     ReadingRows,
     OperatingRows,
     RulingRows,
+    PriorFetchingRows,
     AccountRows,
     PasswordLinkRows,
     SigningInRows,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, and_, case, or_, select, update
 
 from archive.records import (
     Arrival,
@@ -17,6 +17,7 @@ from archive.records import (
 )
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import conflicts, instances, studies
+from archive.together import Together
 from archive.workflow import studies_that_may_become
 
 # Decided and queued in one transaction; the next tick takes the next.
@@ -34,8 +35,13 @@ def analyse_everything(images: Sequence[ArrivedImage]) -> RuleDecision:
 class ReceivingRows(Transactions):
     """Instances and the completeness of their studies."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        # Associations that finish an object at the same moment share one commit.
+        self._recording = Together(self._record_all, alone_after=(_OtherObject,))
+
     def record_instance(self, arrival: Arrival) -> Recorded:
-        """Record an instance whose bytes are durable; safe to repeat.
+        """Record an instance whose bytes are durable; safe to repeat, from any thread.
 
         A new instance takes its study back to RECEIVING whatever its state was: a worker that
         holds the study loses it, and a study already reported gets a further result.
@@ -46,8 +52,7 @@ class ReceivingRows(Transactions):
             Nothing was recorded; the sender must not hear success.
         """
         try:
-            with self._writing() as connection:
-                return self._record(connection, arrival)
+            return self._recording.do(arrival)
         except _OtherObject:
             return Recorded.CONFLICT
 
@@ -137,6 +142,16 @@ class ReceivingRows(Transactions):
                 for row, decision in decisions
             )
 
+    def _record_all(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
+        recorded: dict[int, Recorded] = {}
+        with self._writing() as connection:
+            # In one order everywhere, so that several nodes do not wait for each other's locks.
+            for number in sorted(
+                range(len(arrivals)), key=lambda number: arrivals[number].key.study_uid
+            ):
+                recorded[number] = self._record(connection, arrivals[number])
+        return [recorded[number] for number in range(len(arrivals))]
+
     def _record(self, connection: Connection, arrival: Arrival) -> Recorded:
         now = database_now(connection)
         # The study's row comes first: it is the lock under which its instances change.
@@ -204,8 +219,12 @@ def _decided(decision: RuleDecision, now: datetime) -> dict[str, Any]:
     if decision.is_analysed:
         return values | {"state": StudyState.QUEUED, "queued_at": now}
     # Nobody is asked to read it, but it stays listed with its rule.
-    reason = f"discarded by rule {decision.rule}"
-    return values | {"state": StudyState.KEPT, "refusal": None, "reason": reason, "is_read": True}
+    return values | {
+        "state": StudyState.KEPT,
+        "refusal": None,
+        "reason": decision.reason,
+        "is_read": True,
+    }
 
 
 def _arrived_images(
@@ -227,6 +246,7 @@ def _arrived_images(
     for row in rows:
         found.setdefault(row.study_uid, []).append(
             ArrivedImage(
+                study_uid=StudyUid(row.study_uid),
                 file_key=FileKey(row.file_key),
                 transfer_syntax_uid=row.transfer_syntax_uid,
                 calling_ae_title=row.calling_ae_title,

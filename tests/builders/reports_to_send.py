@@ -93,7 +93,11 @@ def a_study_with_reports(
 
 
 def a_study_with_object(
-    archive: Archive, ds: Dataset, *, destinations: Sequence[str] = ("pacs",)
+    archive: Archive,
+    ds: Dataset,
+    *,
+    kind: ReportKind = ReportKind.SEGMENTATION,
+    destinations: Sequence[str] = ("pacs",),
 ) -> Report:
     """A study that was analysed, with one object of ours as the worker writes it."""
     archive.repository.record_instance(an_arrival(study=1, instance=1))
@@ -106,7 +110,7 @@ def a_study_with_object(
     report = Report(
         key=key,
         sop_class_uid=str(ds.SOPClassUID),
-        kind=ReportKind.SEGMENTATION,
+        kind=kind,
         file_key=archive.files.write_report(key, content),
         file_sha256=sha256_of(content),
         byte_count=len(content),

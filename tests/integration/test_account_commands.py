@@ -49,3 +49,14 @@ def test_a_weak_password_is_refused_with_the_reason(site: Path, password: str) -
     assert refused.returncode == 1
     assert "password" in refused.stderr
     assert hilum(site, "user", "list").stdout == ""
+
+
+def test_a_link_lets_a_person_in_again_until_the_account_is_closed(site: Path) -> None:
+    hilum(site, *NEW_USER, "--password", "correct horse battery")
+    link = hilum(site, "user", "link", "Ann")
+    assert link.stdout.startswith("http://127.0.0.1:8000/set-password?key=")
+    assert hilum(site, "user", "close", "ann").stdout == "closed\n"
+    assert "(closed)" in hilum(site, "user", "list").stdout
+    refused = hilum(site, "user", "link", "ann")
+    assert (refused.returncode, refused.stderr) == (1, "no such account, or it is closed\n")
+    assert link.stdout.partition("key=")[2].strip() not in hilum(site, "audit", "list").stdout

@@ -187,6 +187,8 @@ def test_an_answer_to_another_question_is_refused(archive: Archive, provider: Pr
     other = browser.get(sent_back(sent_away(browser)) + "&iss=https%3A%2F%2Fevil.example")
     assert other.status_code == 401
     assert archive.repository.users() == ()
+    events = archive.repository.audit_events(limit=9, action="SIGN_IN")
+    assert [event.entry.outcome for event in events] == ["refused", "refused"]
 
 
 def test_who_gives_up_at_the_provider_is_shown_the_form_again(

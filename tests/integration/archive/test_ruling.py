@@ -23,7 +23,7 @@ def decision(**changes: object) -> RuleDecision:
 def test_a_discarded_study_is_kept_with_its_rule_and_never_claimed(any_archive: Archive) -> None:
     repository = any_archive.repository
     repository.record_instance(an_arrival(instance=1))
-    assert queue(any_archive, decision(is_analysed=False)) == 1
+    assert queue(any_archive, decision(is_analysed=False, reason="discarded by rule limbs")) == 1
     study = repository.study(STUDY).study
     assert study.state is StudyState.KEPT
     assert (study.rule, study.rules_sha256) == ("limbs", RULES)

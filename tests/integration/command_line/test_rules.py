@@ -39,7 +39,11 @@ def test_wrong_rules_end_every_command_that_needs_them(tmp_path: Path) -> None:
     rules.write_text(RULES.replace("StationName", "StationNam"))
     site = tmp_path / "site.yaml"
     site.write_text(f"rules: {{file: {rules}}}\n")
-    for command in (["check-config", site], ["rules", "check", "--config", site]):
+    commands: tuple[list[str | Path], ...] = (
+        ["check-config", site],
+        ["rules", "check", "--config", site],
+    )
+    for command in commands:
         checked = hilum(*command)
         assert checked.returncode == CONFIGURATION_ERROR
         assert f"{rules}:6: keyword: 'StationNam' is no keyword" in checked.stderr

@@ -7,6 +7,9 @@ from pydicom import dcmread
 
 from archive.account_records import Role
 from archive.database import Archive
+from archive.operation_records import ErrandKind
+from config.destinations import Hl7v2Destination
+from dicom_node.errands import Errands
 from tests.integration.dicom_node.test_delivering import (
     destination,
     running_sender,
@@ -54,3 +57,12 @@ def test_an_errand_that_no_sender_runs_says_so(
     assert (errand["is_ok"], errand["finished_at"]) == (None, None)
     assert client.post("/api/v1/destinations/none/echo").status_code == 404
     assert client.get("/api/v1/errands/999").status_code == 404
+
+
+def test_who_takes_no_images_gets_no_test_object_and_the_asker_is_told(archive: Archive) -> None:
+    ris = Hl7v2Destination(name="ris", host="127.0.0.1", port=free_port())
+    number = archive.repository.ask_errand(ErrandKind.TEST_SEND, "ris", asked_by="ann")
+    Errands(sender_settings(ris), archive, claimant="sender").step()
+    errand = archive.repository.errand(number)
+    assert errand.is_ok is False
+    assert errand.words.startswith("is told of reports only")

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.records import ReportKind
 from config.destinations import StowDestination
 from config.settings import SettingsInvalid, load_settings
 
@@ -163,3 +164,31 @@ def test_the_procedure_code_may_come_from_the_environment(monkeypatch: pytest.Mo
     monkeypatch.setenv("HILUM_REPORT__PROCEDURE_CODE", "36643-5")
     with pytest.raises(SettingsInvalid, match=r"environment: report\.procedure_code"):
         load_settings()
+
+
+def test_who_is_told_in_another_language_is_told_documents_and_nothing_else(site: Path) -> None:
+    site.write_text(
+        "destinations:\n"
+        "  ris: {kind: hl7v2, host: engine.example, port: 2575}\n"
+        "  ehr: {kind: fhir, url: 'https://fhir.example/r5'}\n"
+    )
+    for destination in load_settings(site).destinations:
+        taken = [kind for kind in ReportKind if destination.takes(kind)]
+        assert taken == [ReportKind.AI_RESULT, ReportKind.REVIEW]
+
+
+@pytest.mark.parametrize(
+    ("destination", "named"),
+    [
+        ("{kind: fhir, url: 'http://fhir.example/r5'}", "https only"),
+        ("{kind: fhir, url: 'https://u:p@fhir.example'}", "url"),
+        ("{kind: hl7v2, host: h, port: 2575, sending_facility: 'a|b'}", "sending_facility"),
+        ("{kind: hl7v2, host: h, port: 2575, character_set: EBCDIC}", "character_set"),
+    ],
+)
+def test_a_destination_that_would_leak_or_garble_is_refused(
+    site: Path, destination: str, named: str
+) -> None:
+    site.write_text(f"destinations: {{it: {destination}}}")
+    with pytest.raises(SettingsInvalid, match=named):
+        load_settings(site)
