@@ -36,6 +36,7 @@ ALL_ROUTERS = (
     audit.router,
     predict.router,
     studies.router,
+    studies.searching,
     reviews.router,
     images.router,
     dicomweb.router,

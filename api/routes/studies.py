@@ -17,6 +17,8 @@ from archive.account_records import Scope
 from archive.records import StudyState, StudyUid
 
 router = APIRouter(prefix="/api/v1/studies", tags=["studies"])
+# Beside, not below: what follows `studies/` is a UID.
+searching = APIRouter(prefix="/api/v1", tags=["studies"])
 
 Reader = Annotated[Principal, Depends(allow(scope=Scope.READ))]
 
@@ -53,8 +55,8 @@ def list_studies(
     return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)
 
 
-@router.post(
-    "/search",
+@searching.post(
+    "/study-search",
     operation_id="search_studies",
     summary="Studies by a part of name, ID or accession number, newest first",
     responses=problem_responses(

@@ -151,13 +151,13 @@ def test_studies_are_found_by_a_part_of_name_id_or_accession_number(archive: Arc
         ("e^", ["1.2.3.2", "1.2.3.1"]),
         ("none", []),
     ):
-        found = client.post("/api/v1/studies/search", json={"text": text}).json()["studies"]
+        found = client.post("/api/v1/study-search", json={"text": text}).json()["studies"]
         assert [study["study_uid"] for study in found] == expected, text
         page = client.post("/studies", data={"text": text}).text
         assert page.count("Timeline") == len(expected), text
-    first = client.post("/api/v1/studies/search", json={"text": "oe", "limit": 1}).json()
+    first = client.post("/api/v1/study-search", json={"text": "oe", "limit": 1}).json()
     cursor = first["next_cursor"]
-    after = client.post("/api/v1/studies/search", json={"text": "oe", "cursor": cursor}).json()
+    after = client.post("/api/v1/study-search", json={"text": "oe", "cursor": cursor}).json()
     assert [one["study_uid"] for one in after["studies"]] == ["1.2.3.1"]
     actions = {one.entry.action for one in archive.repository.audit_events(limit=50)}
     assert "STUDIES_SEARCHED" in actions
