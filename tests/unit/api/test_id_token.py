@@ -43,18 +43,14 @@ def verify(id_token: str, keys: Mapping[str, Any] | None = None) -> dict[str, An
     )
 
 
+@pytest.mark.parametrize(("key", "algorithm"), [(RSA, "RS256"), (EC, "ES256"), (RSA, "PS256")])
 @pytest.mark.parametrize(
-    "token",
-    [
-        signed(),
-        signed(EC, "ES256"),
-        signed(RSA, "PS256"),
-        signed(aud=["hilum"]),
-        signed(aud=["hilum", "other"], azp="hilum"),
-    ],
+    "changes", [{}, {"aud": ["hilum"]}, {"aud": ["hilum", "other"], "azp": "hilum"}]
 )
-def test_a_right_token_is_believed(token: str) -> None:
-    assert verify(token)["sub"] == "248289761001"
+def test_a_right_token_is_believed(
+    key: RSAKey | ECKey, algorithm: str, changes: dict[str, Any]
+) -> None:
+    assert verify(signed(key, algorithm, **changes))["sub"] == "248289761001"
 
 
 @pytest.mark.parametrize(
@@ -71,10 +67,10 @@ def test_a_right_token_is_believed(token: str) -> None:
         {"aud": None},
         {"aud": ["hilum", "other"]},
         {"azp": "other"},
-        {"exp": int(time.time()) - 120},
+        {"exp": 1},
         {"exp": None},
         {"exp": float("nan")},
-        {"iat": int(time.time()) + 3600},
+        {"iat": 1 << 40},
         {"iat": None},
         {"nonce": "another"},
         {"nonce": ["n-0S6"]},
