@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # The slowest folders come first; the tests of one file stay in one process and share its servers.
+# The browser's tests have the machine to themselves: a page that waits for its turn tells nothing.
 WORKERS ?= 2
 
 .PHONY: demo test report setup setup-test peers check lock clean
@@ -20,7 +21,8 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
 
 setup: .venv/.runtime
 setup-test: .venv/.test

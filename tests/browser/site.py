@@ -96,6 +96,7 @@ def chromium() -> Iterator[Browser]:
 def looked_at(page: Page, name: str) -> None:
     """Wait until a case is open and was looked at for long enough to be decided."""
     expect(page.locator("#panel-identity")).to_contain_text(name)
+    expect(page.locator("#stage-words")).to_be_empty()  # else it says why there is no image
     page.locator("#accept:enabled").wait_for()
 
 
