@@ -10,9 +10,8 @@ import httpx2
 
 from config.destinations import FhirDestination
 from dicom_node.answers import Answer, Consignment
-from dicom_node.errors import PeerUnavailable
 from dicom_node.fhir import bundle_of
-from dicom_node.http_connection import HttpConnection, SecretFile, in_words
+from dicom_node.http_link import HttpLink, SecretFile, answer_of_failure
 from dicom_node.report_content import read_report
 from dicom_node.statuses import DeliveryVerdict
 
@@ -31,7 +30,7 @@ _REFUSED = frozenset(
 )
 
 
-class FhirLink:
+class FhirLink(HttpLink):
     """A kept connection to one FHIR server.
 
     Parameters
@@ -49,16 +48,15 @@ class FhirLink:
         timeout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._destination = destination
-        self._url = destination.url.rstrip("/")
-        self._clock = clock
         token = destination.bearer_token_file
-        self._connection = HttpConnection(
+        super().__init__(
             destination.tls,
             auth=None if token is None else SecretFile(token, ""),
             timeout_seconds=timeout_seconds,
             clock=clock,
         )
+        self._destination = destination
+        self._url = destination.url.rstrip("/")
 
     def send(self, consignment: Consignment) -> Answer:
         """Send one report; a repeat updates the same resources.
@@ -71,44 +69,14 @@ class FhirLink:
             The report cannot be written as a Bundle.
         """
         content = bundle_of(read_report(consignment.content), self._destination)
-        answer = self._connection.ask("POST", self._url, content=content, headers=_HEADERS)
+        answer = self.ask("POST", self._url, content=content, headers=_HEADERS)
         if answer.is_success:
             return _judged(answer, is_transaction=self._destination.bundle == "transaction")
-        if answer.status_code in _REFUSED:
-            return Answer(verdict=DeliveryVerdict.REFUSED, reason=in_words(answer))
-        if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Perhaps because of this very report: the others must not wait for it.
-            return Answer(verdict=DeliveryVerdict.TRY_AGAIN, reason=in_words(answer))
-        raise PeerUnavailable(in_words(answer))
+        return answer_of_failure(answer, _REFUSED)
 
-    def probe(self) -> float:
-        """Ask for the capabilities of the server and return the seconds that it took.
-
-        Raises
-        ------
-        PeerUnavailable
-            There was no answer, or it was not success.
-        """
-        began_at = self._clock()
-        try:
-            answer = self._connection.ask("GET", f"{self._url}/metadata", headers={"Accept": _JSON})
-        finally:
-            self.close()
-        if not answer.is_success:
-            raise PeerUnavailable(in_words(answer))
-        return self._clock() - began_at
-
-    def close(self) -> None:
-        """Close the connection; the next report opens another."""
-        self._connection.close()
-
-    def close_when_idle_for(self, seconds: float) -> None:
-        """Close a connection that was not used for some seconds."""
-        self._connection.close_when_idle_for(seconds)
-
-    def abort(self) -> None:
-        """Break the connection for good; a `send` that waits for an answer then ends."""
-        self._connection.abort()
+    def _knock(self) -> httpx2.Response:
+        """Ask for the capabilities of the server."""
+        return self.ask("GET", f"{self._url}/metadata", headers={"Accept": _JSON})
 
 
 def _judged(answer: httpx2.Response, *, is_transaction: bool) -> Answer:

@@ -23,13 +23,20 @@ from dicom_node.webhook import WebhookLink
 def link_to(destination: Destination, settings: Settings) -> Link:
     """Return the way to a destination; nothing is opened yet."""
     timeout_seconds = settings.delivery.timeout_seconds
+    if isinstance(destination, DimseDestination):
+        return StoreLink(
+            peer_of(destination),
+            calling_ae_title=settings.node.ae_title,
+            timeout_seconds=timeout_seconds,
+        )
+    return _probing_link_to(destination, timeout_seconds)
+
+
+def _probing_link_to(
+    destination: StowDestination | FhirDestination | Hl7v2Destination | WebhookDestination,
+    timeout_seconds: float,
+) -> StowLink | FhirLink | MllpLink | WebhookLink:
     match destination:
-        case DimseDestination():
-            return StoreLink(
-                peer_of(destination),
-                calling_ae_title=settings.node.ae_title,
-                timeout_seconds=timeout_seconds,
-            )
         case StowDestination():
             return StowLink(destination, timeout_seconds=timeout_seconds)
         case FhirDestination():
@@ -54,19 +61,9 @@ def try_destination(destination: Destination, settings: Settings) -> float:
     DicomNodeError
         It did not, or not well; the message says which and why.
     """
-    timeout_seconds = settings.delivery.timeout_seconds
-    match destination:
-        case DimseDestination():
-            return echo_peer(peer_of(destination), calling_ae_title=settings.node.ae_title)
-        case StowDestination():
-            return StowLink(destination, timeout_seconds=timeout_seconds).probe()
-        case FhirDestination():
-            return FhirLink(destination, timeout_seconds=timeout_seconds).probe()
-        case Hl7v2Destination():
-            return MllpLink(destination, timeout_seconds=timeout_seconds).probe()
-        case WebhookDestination():
-            return WebhookLink(destination, timeout_seconds=timeout_seconds).probe()
-    assert_never(destination)
+    if isinstance(destination, DimseDestination):
+        return echo_peer(peer_of(destination), calling_ae_title=settings.node.ae_title)
+    return _probing_link_to(destination, settings.delivery.timeout_seconds).probe()
 
 
 def peer_of(destination: DimseDestination) -> Peer:

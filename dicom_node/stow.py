@@ -11,8 +11,7 @@ import httpx2
 
 from config.destinations import StowDestination
 from dicom_node.answers import Answer, Consignment, answer_of
-from dicom_node.errors import PeerUnavailable
-from dicom_node.http_connection import HttpConnection, SecretFile, in_words
+from dicom_node.http_link import HttpLink, SecretFile, answer_of_failure, in_words
 from dicom_node.statuses import DeliveryVerdict, StoreStatus
 
 # PS3.18 table 10.5.3-1: these tell of every instance by itself.
@@ -37,7 +36,7 @@ _FAILURE_REASON = "00081197"
 Item = dict[str, Any]  # DICOM JSON of one sequence item (PS3.18 F.2)
 
 
-class StowLink:
+class StowLink(HttpLink):
     """A kept connection to one DICOMweb server.
 
     Parameters
@@ -55,14 +54,13 @@ class StowLink:
         timeout_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = destination.url.rstrip("/")
-        self._clock = clock
-        self._connection = HttpConnection(
+        super().__init__(
             destination.tls,
             auth=_auth(destination),
             timeout_seconds=timeout_seconds,
             clock=clock,
         )
+        self._url = destination.url.rstrip("/")
 
     def send(self, consignment: Consignment) -> Answer:
         """Send one object; sending again is harmless.
@@ -73,9 +71,9 @@ class StowLink:
             There was no answer, or one that does not speak of this object.
         """
         boundary = uuid.uuid4().hex
-        answer = self._ask(
+        answer = self.ask(
             "POST",
-            "/studies",
+            f"{self._url}/studies",
             content=_multipart(consignment.content, boundary),
             headers={
                 "Accept": "application/dicom+json",
@@ -84,42 +82,14 @@ class StowLink:
         )
         return _read_answer(answer, consignment.claim.sop_instance_uid)
 
-    def probe(self) -> float:
-        """Search for one study (QIDO-RS, PS3.18 10.6) and return the seconds that it took.
-
-        Raises
-        ------
-        PeerUnavailable
-            There was no answer, or it was not success.
-        """
-        began_at = self._clock()
-        try:
-            answer = self._ask(
-                "GET",
-                "/studies",
-                params={"limit": "1"},
-                headers={"Accept": "application/dicom+json"},
-            )
-        finally:
-            self.close()
-        if not answer.is_success:
-            raise PeerUnavailable(in_words(answer))
-        return self._clock() - began_at
-
-    def close(self) -> None:
-        """Close the connection; the next object opens another."""
-        self._connection.close()
-
-    def close_when_idle_for(self, seconds: float) -> None:
-        """Close a connection that was not used for some seconds."""
-        self._connection.close_when_idle_for(seconds)
-
-    def abort(self) -> None:
-        """Break the connection for good; a `send` that waits for an answer then ends."""
-        self._connection.abort()
-
-    def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        return self._connection.ask(method, f"{self._url}{path}", **request)
+    def _knock(self) -> httpx2.Response:
+        """Search for one study (QIDO-RS, PS3.18 10.6)."""
+        return self.ask(
+            "GET",
+            f"{self._url}/studies",
+            params={"limit": "1"},
+            headers={"Accept": "application/dicom+json"},
+        )
 
 
 def _auth(destination: StowDestination) -> httpx2.Auth | None:
@@ -136,12 +106,7 @@ def _multipart(content: bytes, boundary: str) -> bytes:
 def _read_answer(answer: httpx2.Response, sop_instance_uid: str) -> Answer:
     if answer.status_code in TELLS_OF_INSTANCES:
         return _answer_about(answer, sop_instance_uid)
-    if answer.status_code in REFUSED:
-        return Answer(verdict=DeliveryVerdict.REFUSED, reason=in_words(answer))
-    if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-        # Perhaps because of this very object: the others must not wait for it.
-        return Answer(verdict=DeliveryVerdict.TRY_AGAIN, reason=in_words(answer))
-    raise PeerUnavailable(in_words(answer))
+    return answer_of_failure(answer, REFUSED)
 
 
 def _answer_about(answer: httpx2.Response, sop_instance_uid: str) -> Answer:

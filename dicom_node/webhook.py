@@ -18,7 +18,7 @@ import httpx2
 from config.destinations import WebhookDestination
 from dicom_node.answers import Answer, Consignment
 from dicom_node.errors import PeerUnavailable
-from dicom_node.http_connection import HttpConnection, in_words
+from dicom_node.http_link import HttpLink, in_words
 from dicom_node.report_content import ReportContent, read_report
 from dicom_node.statuses import DeliveryVerdict
 
@@ -76,7 +76,7 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     return hmac.new(secret, timestamp.encode("ascii") + b"." + body, hashlib.sha256).hexdigest()
 
 
-class WebhookLink:
+class WebhookLink(HttpLink):
     """A kept connection to one address.
 
     Parameters
@@ -97,13 +97,10 @@ class WebhookLink:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(destination.tls, auth=None, timeout_seconds=timeout_seconds, clock=clock)
         self._url = destination.url
         self._secret_file = destination.secret_file
-        self._clock = clock
         self._now = now
-        self._connection = HttpConnection(
-            destination.tls, auth=None, timeout_seconds=timeout_seconds, clock=clock
-        )
 
     def send(self, consignment: Consignment) -> Answer:
         """Send one message; a repeat says the same, signed with its own time.
@@ -123,34 +120,9 @@ class WebhookLink:
             return Answer(verdict=DeliveryVerdict.REFUSED, reason=in_words(answer))
         raise PeerUnavailable(in_words(answer))
 
-    def probe(self) -> float:
-        """Send a signed ping and return the seconds that the answer took.
-
-        Raises
-        ------
-        PeerUnavailable
-            There was no answer, or it was not success.
-        """
-        began_at = self._clock()
-        try:
-            answer = self._post(b'{"event":"ping"}')
-        finally:
-            self.close()
-        if not answer.is_success:
-            raise PeerUnavailable(in_words(answer))
-        return self._clock() - began_at
-
-    def close(self) -> None:
-        """Close the connection; the next message opens another."""
-        self._connection.close()
-
-    def close_when_idle_for(self, seconds: float) -> None:
-        """Close a connection that was not used for some seconds."""
-        self._connection.close_when_idle_for(seconds)
-
-    def abort(self) -> None:
-        """Break the connection for good; a `send` that waits for an answer then ends."""
-        self._connection.abort()
+    def _knock(self) -> httpx2.Response:
+        """Send a signed ping."""
+        return self._post(b'{"event":"ping"}')
 
     def _post(self, body: bytes) -> httpx2.Response:
         timestamp = str(int(self._now()))
@@ -159,7 +131,7 @@ class WebhookLink:
             TIMESTAMP_HEADER: timestamp,
             SIGNATURE_HEADER: f"sha256={signature(_secret_in(self._secret_file), timestamp, body)}",
         }
-        return self._connection.ask("POST", self._url, content=body, headers=headers)
+        return self.ask("POST", self._url, content=body, headers=headers)
 
 
 def _secret_in(file: Path) -> bytes:

@@ -1,9 +1,10 @@
-"""A kept HTTP connection to one server, for every kind of destination that speaks HTTP."""
+"""The way to one server over HTTP, for every kind of destination that speaks it."""
 
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import httpx2
 
 from config.destinations import ClientTlsSettings
+from dicom_node.answers import Answer
 from dicom_node.errors import PeerUnavailable
+from dicom_node.statuses import DeliveryVerdict
 from dicom_node.tls import client_context
 
 # A server that answers at all answers within this; a stop must not wait longer for one.
@@ -52,10 +55,11 @@ class SecretFile(httpx2.Auth):
         yield request
 
 
-class HttpConnection:
+class HttpLink(ABC):
     """A connection that is opened when needed and kept for the next request.
 
-    Used by one thread, except for `abort`.
+    Used by one thread, except for `abort`. Each kind of destination adds `send`, and what it asks
+    to learn whether the server is there.
 
     Parameters
     ----------
@@ -83,6 +87,27 @@ class HttpConnection:
         self._client: httpx2.Client | None = None
         self._stream: Any = None  # httpx's network stream
         self._is_aborted = False
+
+    @abstractmethod
+    def _knock(self) -> httpx2.Response:
+        """Ask what changes nothing, of a server that is there and knows us."""
+
+    def probe(self) -> float:
+        """Ask whether the server is there and knows us; return the seconds that it took.
+
+        Raises
+        ------
+        PeerUnavailable
+            There was no answer, or it was not success.
+        """
+        began_at = self._clock()
+        try:
+            answer = self._knock()
+        finally:
+            self.close()
+        if not answer.is_success:
+            raise PeerUnavailable(in_words(answer))
+        return self._clock() - began_at
 
     def ask(self, method: str, url: str, **request: Any) -> httpx2.Response:
         """Send one request and return the answer, whatever it says.
@@ -114,7 +139,7 @@ class HttpConnection:
             self.close()
 
     def abort(self) -> None:
-        """Break the connection for good; an `ask` that waits for an answer then ends."""
+        """Break the connection for good; a `send` that waits for an answer then ends."""
         self._is_aborted = True
         stream = self._stream
         if stream is not None:
@@ -145,3 +170,24 @@ def in_words(answer: httpx2.Response) -> str:
         return f"HTTP {answer.status_code} {HTTPStatus(answer.status_code).phrase}"
     except ValueError:
         return f"HTTP {answer.status_code}"
+
+
+def answer_of_failure(answer: httpx2.Response, refused: Container[int]) -> Answer:
+    """Tell a failure of the object that was sent from one of the server.
+
+    Parameters
+    ----------
+    refused
+        Statuses that speak of the object: sending it again would change nothing.
+
+    Raises
+    ------
+    PeerUnavailable
+        Every other object would get this answer too.
+    """
+    if answer.status_code in refused:
+        return Answer(verdict=DeliveryVerdict.REFUSED, reason=in_words(answer))
+    if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Perhaps because of this very object: the others must not wait for it.
+        return Answer(verdict=DeliveryVerdict.TRY_AGAIN, reason=in_words(answer))
+    raise PeerUnavailable(in_words(answer))
