@@ -31,8 +31,15 @@ class Kept:
     recorded: Recorded
 
 
-def keep(file: ReceivedFile, sender: Sender, archive: Archive) -> Kept:
+def keep(
+    file: ReceivedFile, sender: Sender, archive: Archive, admission: Admission | None = None
+) -> Kept:
     """Make a received file durable and record it.
+
+    Parameters
+    ----------
+    admission
+        What `examine` said of this file, where it was asked already.
 
     Returns
     -------
@@ -47,7 +54,7 @@ def keep(file: ReceivedFile, sender: Sender, archive: Archive) -> Kept:
         Nothing was recorded; the sender must not hear success. A file without a row may remain,
         which a repeat replaces by its equal.
     """
-    admission = _admit(file)
+    admission = admission or examine(file)
     known = archive.repository.instance_data_set_sha256(admission.key.sop_instance_uid)
     if known == file.data_set_sha256:
         # The file at the place is not touched: its recorded digest covers the file meta too.
@@ -64,7 +71,14 @@ def keep(file: ReceivedFile, sender: Sender, archive: Archive) -> Kept:
     return Kept(admission=admission, recorded=recorded)
 
 
-def _admit(file: ReceivedFile) -> Admission:
+def examine(file: ReceivedFile) -> Admission:
+    """Read a received file's header and judge it; nothing is kept.
+
+    Raises
+    ------
+    ObjectRefused
+        It shall not be kept.
+    """
     try:
         header = read_header(
             file.path,

@@ -13,11 +13,10 @@ from pydicom.uid import UID
 from api.dicomweb.search import Json, as_json
 from archive.database import Archive
 from archive.records import Recorded
-from dicom_node.errors import HeaderUnreadable, ObjectRefused
-from dicom_node.header import read_header
+from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import Heading, IncomingDataSet, ReceivedFile
-from dicom_node.intake import Command, admit
-from dicom_node.reception import Sender, keep
+from dicom_node.intake import Command
+from dicom_node.reception import Sender, examine, keep
 from dicom_node.statuses import StoreStatus
 
 SENDER = "STOW-RS"
@@ -143,24 +142,13 @@ def _keep(file: ReceivedFile, archive: Archive, sender: Sender, study_uid: str) 
     ObjectRefused
         Nothing was kept, or it was kept apart because its UID stands for another object.
     """
-    if study_uid and _study_of(file) != study_uid:
+    admission = examine(file)
+    if study_uid and admission.key.study_uid != study_uid:
         raise ObjectRefused(StoreStatus.DATA_SET_MISMATCH, "belongs to another study")
-    kept = keep(file, sender, archive)
+    kept = keep(file, sender, archive, admission)
     if kept.recorded is Recorded.CONFLICT:
         raise ObjectRefused(StoreStatus.DUPLICATE_INSTANCE, "this UID stands for another object")
-    return kept.admission.key.study_uid
-
-
-def _study_of(file: ReceivedFile) -> str:
-    try:
-        header = read_header(
-            file.path,
-            data_set_offset=file.data_set_offset,
-            transfer_syntax=file.heading.transfer_syntax,
-        )
-    except HeaderUnreadable:
-        raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "is no data set") from None
-    return str(admit(header, file.heading.command).key.study_uid)
+    return admission.key.study_uid
 
 
 def _reference(one: Stored, address: str) -> Dataset:
