@@ -4,6 +4,7 @@ A further kind is a class here, one more member of `Destination`, and one file i
 `dicom_node.links` names.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -50,9 +51,9 @@ class DestinationSettings(Section):
     """The most that it is sent, over all of them; None: as much as it takes."""
 
     @property
+    @abstractmethod
     def address(self) -> str:
         """Where it is, for administrators; without secrets."""
-        raise NotImplementedError
 
     def takes(self, report_kind: str) -> bool:
         """Whether an object of this `ReportKind` is sent there; DICOM peers get every one."""
