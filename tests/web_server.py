@@ -1,9 +1,10 @@
-"""The web process listening on a free loopback port, in a thread of the test."""
+"""Web servers in a thread of the test: our web process, and those that it or we call."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import HTTPServer
 
 from api.app import run
 from archive.database import Archive
@@ -37,3 +38,16 @@ def running(archive: Archive, settings: Settings) -> Iterator[Callable[[], None]
         yield end
     finally:
         end()
+
+
+@contextmanager
+def listening(server: HTTPServer) -> Iterator[int]:
+    """A server of the standard library, answering in a thread; gives its port."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

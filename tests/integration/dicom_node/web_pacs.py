@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.builders.certificates import Authority, Certificate
+from tests.web_server import listening
 
 
 @dataclass(kw_only=True)
@@ -56,13 +57,8 @@ def web_pacs(
             context.load_verify_locations(clients.certificate)
             context.verify_mode = ssl.CERT_REQUIRED
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    pacs.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield pacs
-    finally:
-        pacs.may_answer.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with listening(server) as pacs.port:
+        try:
+            yield pacs
+        finally:
+            pacs.may_answer.set()
