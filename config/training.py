@@ -35,6 +35,10 @@ class Augmentation(_Frozen):
     sharpness: float  # 1: from fully blurred to as much sharpened
     noise: float  # standard deviation, grey values in [0, 1]
     erasing_fraction: float  # share of images with a rectangle hidden
+    # Absent in runs of before they were there:
+    black_fraction: float = 0.0  # greatest share of an image's pixels that become one dark level
+    border_fraction: float = 0.0  # greatest width of a covered border, of the image's side
+    coarseness: float = 0.0  # 0.6: from copies of down to 40 % of the size
 
 
 class Finish(_Frozen):

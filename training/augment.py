@@ -13,6 +13,7 @@ from config.training import Augmentation
 
 GREY_LEVELS = 256
 TONE_POINTS = 8  # control points of the random tone curve
+BLACK_STEP = 7  # every so many pixels tell an image's quantiles well enough
 BLUR_SIGMA = 1.5  # pixels at the training size
 
 
@@ -35,15 +36,21 @@ def augment(
     """
     draw = _Draw(len(images), generator, images.device)
     batch = images[:, None].float() / 255.0
+    if limits.black_fraction:
+        batch = _blacken(batch, limits, draw)
     batch = _move(batch, size, limits, draw)
     batch = _tone(batch, limits, draw)
     if limits.bias_strength:
         batch = batch + _bias(size, limits, draw)
+    if limits.coarseness:
+        batch = _coarsen(batch, limits, draw)
     if limits.sharpness:
         batch = _sharpen(batch, limits, draw)
     if limits.noise:
         amount = draw.sometimes(0.3) * draw.uniform(0, limits.noise)
         batch = batch + _per_image(amount) * draw.normal(1, size, size)
+    if limits.border_fraction:
+        batch = _cover_borders(batch, limits, draw)
     if limits.erasing_fraction:
         batch = _erase(batch, limits, draw)
     return batch.clamp(0, 1)
@@ -72,6 +79,16 @@ class _Draw:
 
 def _per_image(values: torch.Tensor) -> torch.Tensor:
     return values[:, None, None, None]
+
+
+def _blacken(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Make the darkest part of some images one level, black or its own (clipping, collimation)."""
+    part = draw.sometimes(0.5) * draw.uniform(0, limits.black_fraction)
+    ordered = batch.flatten(1)[:, ::BLACK_STEP].sort(dim=1).values
+    place = (part * (ordered.shape[1] - 1)).long()
+    level = ordered.gather(1, place[:, None])[:, 0]
+    becomes = level * draw.sometimes(0.5)
+    return torch.where(batch <= _per_image(level), _per_image(becomes), batch)
 
 
 def _move(batch: torch.Tensor, size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
@@ -120,6 +137,16 @@ def _bias(size: int, limits: Augmentation, draw: _Draw) -> torch.Tensor:
     return (corners.flatten(1) @ fields.flatten(1)).view(-1, 1, size, size)
 
 
+def _coarsen(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Take some images from a smaller copy (MONAI RandSimulateLowResolution); one size a batch."""
+    size = batch.shape[-1]
+    reduction = torch.rand((), generator=draw.generator, device=batch.device) * limits.coarseness
+    side = max(int(size * (1 - float(reduction))), 1)
+    small = functional.interpolate(batch, size=(side, side), mode="bilinear", antialias=True)
+    coarse = functional.interpolate(small, size=(size, size), mode="bilinear")
+    return torch.where(_per_image(draw.sometimes(0.4)).bool(), coarse, batch)
+
+
 def _sharpen(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
     """Blur or sharpen some images (MONAI RandGaussianSmooth, RandGaussianSharpen)."""
     amount = draw.sometimes(0.5) * draw.uniform(-limits.sharpness, limits.sharpness)
@@ -142,6 +169,21 @@ def _weighted_sum(batch: torch.Tensor, kernel: list[float], *, dim: int) -> torc
     for place, weight in enumerate(kernel[1:], start=1):
         total.add_(batch.narrow(dim, place, length), alpha=weight)
     return total
+
+
+def _cover_borders(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Cover each border of some images, black or grey, as a collimator or a cassette does."""
+    size = batch.shape[-1]
+    places = torch.arange(size, device=batch.device) / size
+    covered = torch.zeros(1, device=batch.device, dtype=torch.bool)
+    for axis in (2, 3):
+        first, last = (
+            draw.sometimes(0.35) * draw.uniform(0, limits.border_fraction) for _ in range(2)
+        )
+        band = (places < first[:, None]) | (places >= 1 - last[:, None])
+        covered = covered | (band[:, None, :, None] if axis == 2 else band[:, None, None, :])
+    grey = draw.sometimes(0.5) * draw.uniform(0, 1)
+    return torch.where(covered, _per_image(grey), batch)
 
 
 def _erase(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:

@@ -20,6 +20,7 @@ from training.operating import (
     operating_points,
     subgroups,
 )
+from training.shortcuts import Shortcut, shortcuts
 
 EVALUATION_BATCH = 32
 
@@ -34,6 +35,7 @@ class Evaluation:
     intervals: dict[str, Interval]
     operating_points: tuple[OperatingPoint, ...]
     subgroups: tuple[Subgroup, ...]
+    shortcuts: tuple[Shortcut, ...]
     calibration: tuple[CalibrationBin, ...]
     probabilities: np.ndarray  # (N,), in the order of the part's images
 
@@ -59,6 +61,7 @@ def evaluate_fully(classifier: Classifier, part: Part, *, split: str) -> Evaluat
         intervals=intervals(is_ill, probabilities, threshold=threshold),
         operating_points=operating_points(is_ill, probabilities, threshold=threshold),
         subgroups=subgroups(classes, probabilities, threshold=threshold),
+        shortcuts=shortcuts(part.images.numpy(), is_ill, probabilities),
         calibration=calibration_bins(is_ill, probabilities),
         probabilities=probabilities,
     )

@@ -75,6 +75,19 @@ def _tables(evaluation: Evaluation) -> tuple[ResultTable, ...]:
                 for g in evaluation.subgroups
             ),
         ),
+        ResultTable(
+            title="Marks of how a film was taken",
+            columns=("mark", "AUC of the mark alone", "AUC where it agrees", "where it misleads"),
+            rows=tuple(
+                (
+                    s.mark,
+                    four(s.auc_of_mark),
+                    four(s.auc_where_it_agrees),
+                    four(s.auc_where_it_misleads),
+                )
+                for s in evaluation.shortcuts
+            ),
+        ),
     )
 
 

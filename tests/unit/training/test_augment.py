@@ -94,20 +94,79 @@ def test_tone_changes_are_monotone(limit: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "limit",
-    [{"bias_strength": 0.5}, {"noise": 0.1}, {"erasing_fraction": 1.0}, {"sharpness": 1.0}],
+    [
+        {"bias_strength": 0.5},
+        {"noise": 0.1},
+        {"erasing_fraction": 1.0},
+        {"sharpness": 1.0},
+        {"black_fraction": 0.3},
+        {"border_fraction": 0.2},
+        {"coarseness": 0.6},
+    ],
     ids=str,
 )
 def test_every_change_changes_something_and_stays_in_range(limit: dict[str, float]) -> None:
-    noisy = {**limit}
+    noise = torch.randint(0, 256, (16, 224, 224), dtype=torch.uint8)
+    unchanged, result = (
+        augment(
+            noise,
+            size=112,
+            limits=NOTHING.model_copy(update=update),
+            generator=torch.Generator().manual_seed(1),
+        )
+        for update in ({}, limit)
+    )
+
+    differs = (result - unchanged).abs().amax(dim=(1, 2, 3)) > 1 / 255
+    assert differs.any()
+    assert result.min() >= 0
+    assert result.max() <= 1
+
+
+def test_the_dark_part_becomes_one_level_and_the_rest_stays() -> None:
+    plain = changed()
+    result = changed(black_fraction=0.4)
+
+    blackened = [(one, old) for one, old in zip(result, plain, strict=True) if not one.equal(old)]
+    assert blackened
+    for one, old in blackened:
+        touched = one != old
+        assert len(one[touched].unique()) == 1
+        assert old[touched].max() < old[~touched].max()
+        assert 0 < touched.float().mean() < 0.42
+
+
+def test_borders_are_covered_from_the_edge_inwards() -> None:
     result = augment(
-        torch.randint(0, 256, (16, 224, 224), dtype=torch.uint8),
-        size=112,
-        limits=NOTHING.model_copy(update=noisy),
+        torch.full((8, 224, 224), 100, dtype=torch.uint8),
+        size=100,
+        limits=NOTHING.model_copy(update={"border_fraction": 0.2}),
         generator=torch.Generator().manual_seed(1),
     )
 
-    assert result.min() >= 0
-    assert result.max() <= 1
+    touched = ((result - 100 / 255).abs() > 1.01 / 255)[:, 0]
+    assert touched.any()
+    assert not touched[:, 21:79, 21:79].any()
+    for covered in touched[touched.flatten(1).any(dim=1)]:
+        whole_rows, whole_columns = covered.all(dim=1), covered.all(dim=0)
+        assert whole_rows.any() or whole_columns.any()
+        assert torch.equal(covered, whole_rows[:, None] | whole_columns[None])
+
+
+def test_a_coarse_copy_has_lost_its_detail() -> None:
+    board = (torch.arange(224)[:, None] + torch.arange(224)).remainder(2).to(torch.uint8) * 255
+    limits = NOTHING.model_copy(update={"coarseness": 0.6})
+
+    result = augment(
+        board.repeat(8, 1, 1),
+        size=224,
+        limits=limits,
+        generator=torch.Generator().manual_seed(1),
+    )
+
+    contrast = result.std(dim=(1, 2, 3))
+    assert contrast.max() > 0.49  # some stay
+    assert contrast.min() < 0.2
 
 
 def test_the_same_seed_draws_the_same_changes() -> None:
