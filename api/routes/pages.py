@@ -32,6 +32,7 @@ READING_MODULES = (
     "key_rows",
     "keys",
     "live",
+    "losing",
     "measure",
     "paint_canvas",
     "paint_webgl",
