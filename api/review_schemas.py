@@ -30,7 +30,9 @@ class WorklistEntry(ApiModel):
 
     study: StudySummary
     band: Band
-    presence: Presence | None = Field(description="What the model says; null without a result.")
+    presence: Presence | None = Field(
+        description="What the model says; null without a result, or blind first."
+    )
     probability: Probability | None
     waiting_seconds: float = Field(ge=0)
     readers: list[str] = Field(description="Who has it open now.")
@@ -38,12 +40,16 @@ class WorklistEntry(ApiModel):
 
 
 class WorklistPage(ApiModel):
-    """Unread studies: overdue, then AI-positive by probability, then in order of arrival."""
+    """Unread studies: overdue, then AI-positive by probability, then in order of arrival.
+
+    Blind first there are no AI-positives: what the model says is left out, and orders nothing.
+    """
 
     entries: list[WorklistEntry]
     counts: dict[Band, int] = Field(description="Of the whole worklist.")
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
     waiting_cap_seconds: float = Field(description="Who waits longer is overdue.")
+    is_blind_first: bool = Field(description="Whether what the model says is left out.")
 
 
 class NewReviewBody(ApiModel):

@@ -115,6 +115,8 @@ export class Desk extends EventTarget {
   showStudy() {
     if (!this.shown) return;
     const { study, images, picture } = this.shown;
+    this.viewer.isHeatCovered = this.isCovered();
+    this.viewer.requestPaint();
     showIdentity(study);
     showResult(study, this.isCovered(), images[this.imageNumber]);
     showPriors(study, (uid) => this.dispatchEvent(new CustomEvent("compare", { detail: uid })));

@@ -1,6 +1,7 @@
 // @ts-check
 /** The panel at the right: what the AI says, what limits it, priors, and what was decided. */
 
+import { site } from "./site.js";
 import { others, personName, waiting } from "./worklist.js";
 
 const PRESENCE = /** @type {Record<string, string>} */ ({
@@ -108,7 +109,7 @@ export function showPriors(study, onCompare) {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
-    const said = prior.presence ? PRESENCE_SAID[prior.presence] : "no result";
+    const said = prior.presence ? PRESENCE_SAID[prior.presence] : site.isBlindFirst ? "not told" : "no result";
     const number = prior.probability === null ? "" : ` ${prior.probability.toFixed(2)}`;
     button.textContent = `${date(prior.study.study_date) || "no date"}: ${said}${number}${prior.verdict ? " (reviewed)" : ""}`;
     button.addEventListener("click", () => onCompare(prior.study.study_uid));

@@ -52,6 +52,8 @@ export class Viewer extends EventTarget {
     this.window = { centre: 0, width: 1, function: "LINEAR" };
     /** @type {Heat} */
     this.heat = { isShown: false, isOutline: false, opacity: 0.5, threshold: 0.3 };
+    /** Whether not even that there is a heat map may be told. */
+    this.isHeatCovered = false;
     /** @type {Tool} */
     this.tool = "window";
     /** @type {import("./measure.js").Measure | null} */
@@ -242,7 +244,7 @@ export class Viewer extends EventTarget {
     if (!this.picture || this.isLost) return "no image";
     const { centre, width } = this.window;
     const preset = this.preset === null ? "" : `${this.picture.display.presets[this.preset].name}, `;
-    const heat = !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
+    const heat = this.isHeatCovered ? "heat map covered" : !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
     const said = measureWords(this);
     return `Radiograph, ${preset}window ${short(width)} centre ${short(centre)}, zoom ${Math.round(this.view.zoom * 100)} percent${this.isInverted ? ", inverted" : ""}${said ? `, ${said}` : ""}, ${heat}`;
   }
