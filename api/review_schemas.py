@@ -1,6 +1,7 @@
 """The JSON of reading: the worklist, a study as its reader needs it, reviews."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -167,11 +168,12 @@ def case_body(
     readers: tuple[str, ...],
     heat_maps: frozenset[str],
     user_id: int | None,
+    calibrated_on: Callable[[records.ModelIdentity], date | None],
 ) -> CaseBody:
     """Return the JSON of a study as the person `user_id` reads it."""
     revision = detail.study.revision
     return CaseBody(
-        **dict(study_body(detail)),
+        **dict(study_body(detail, calibrated_on)),
         reviews=[review_body(one, user_id=user_id, study_revision=revision) for one in reviews],
         priors=[
             PriorBody(

@@ -1,6 +1,7 @@
 """The JSON of the API: archive records become these models here and nowhere else."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -200,6 +201,9 @@ class ModelBody(ApiModel):
     version: str
     weights_sha256: str
     preprocessing_version: str
+    calibrated_on: date | None = Field(
+        description="When its threshold was chosen; null where this host has not its bundle."
+    )
 
 
 class FindingBody(ApiModel):
@@ -315,12 +319,14 @@ def study_summary(study: records.Study) -> StudySummary:
     )
 
 
-def study_body(detail: records.StudyDetail) -> StudyBody:
+def study_body(
+    detail: records.StudyDetail, calibrated_on: Callable[[records.ModelIdentity], date | None]
+) -> StudyBody:
     """Return the JSON of a study with all that belongs to it."""
     return StudyBody(
         **dict(study_summary(detail.study)),
         instances=[_instance(instance) for instance in detail.instances],
-        results=[_result(result) for result in detail.results],
+        results=[_result(result, calibrated_on) for result in detail.results],
         reports=[_report(report) for report in detail.reports],
         deliveries=[delivery_body(delivery) for delivery in detail.deliveries],
     )
@@ -359,7 +365,9 @@ def _instance(instance: records.Instance) -> InstanceBody:
     )
 
 
-def _result(result: records.Result) -> ResultBody:
+def _result(
+    result: records.Result, calibrated_on: Callable[[records.ModelIdentity], date | None]
+) -> ResultBody:
     outcome = result.outcome
     return ResultBody(
         result_id=result.result_id,
@@ -373,6 +381,7 @@ def _result(result: records.Result) -> ResultBody:
             version=outcome.model.version,
             weights_sha256=outcome.model.weights_sha256,
             preprocessing_version=outcome.model.preprocessing_version,
+            calibrated_on=calibrated_on(outcome.model),
         ),
         findings=[
             FindingBody(

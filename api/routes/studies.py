@@ -1,5 +1,6 @@
 """`/api/v1/studies`: what was received, what the model said, what was sent."""
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
 from api.blind_first import covered_priors, is_blind_first, is_unread
+from api.bundles import calibrated_on
 from api.dependencies import InContext
 from api.problems import problem_responses, with_header
 from api.review_schemas import CaseBody, case_body
@@ -132,4 +134,5 @@ def get_study(
             [instance.key.sop_instance_uid for instance in detail.instances]
         ),
         user_id=principal.user.user_id if principal.user else None,
+        calibrated_on=partial(calibrated_on, context.settings.model),
     )

@@ -65,9 +65,10 @@ export function showResult(study, isCovered, imageUid = "") {
   element("score").setAttribute("aria-label", `probability ${finding.probability.toFixed(2)} of 1, threshold ${finding.threshold.toFixed(2)}`);
 }
 
-/** The version and the beginning of the weights' digest: what exactly said this. @param {any} model */
-function modelWords({ name, version, weights_sha256: digest }) {
-  return `${name} ${version}${digest ? `+${digest.slice(0, 6)}` : ""}`;
+/** Version, beginning of the weights' digest, day of the threshold: what exactly said this. @param {any} model */
+function modelWords({ name, version, weights_sha256: digest, calibrated_on: day }) {
+  const calibrated = day ? `, calibrated ${day}` : "";
+  return `${name} ${version}${digest ? `+${digest.slice(0, 6)}` : ""}${calibrated}`;
 }
 
 /** Why images were not scored, the shown one first. @param {any} result @param {string} imageUid @returns {string[]} */
