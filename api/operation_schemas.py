@@ -68,6 +68,12 @@ class DestinationBody(ApiModel):
     last_errand: ErrandBody | None = Field(description="The last echo or test object.")
 
 
+class DestinationList(ApiModel):
+    """Every destination of the settings."""
+
+    destinations: list[DestinationBody]
+
+
 class RuleStandingBody(ApiModel):
     """The rules that one node works by."""
 

@@ -15,6 +15,7 @@ from archive.records import (
     ReportKind,
     StudyState,
 )
+from dicom_node.statuses import words_for
 
 
 class ImageKind(StrEnum):
@@ -263,6 +264,10 @@ class DeliveryBody(ApiModel):
         description="The last C-STORE status in hexadecimal; null before the first answer.",
         examples=["A700"],
     )
+    status_words: str = Field(
+        description="The same for people; empty before the first answer.",
+        examples=["0xA700 out of resources"],
+    )
     reason: str
     created_at: datetime
     next_attempt_at: datetime
@@ -279,9 +284,10 @@ class StudyBody(StudySummary):
 
 
 class DeliveryList(ApiModel):
-    """Deliveries, oldest first."""
+    """Some deliveries, newest first; the next page is in the Link header and in `next_cursor`."""
 
     deliveries: list[DeliveryBody]
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
 
 
 class ReplayAnswer(ApiModel):
@@ -344,6 +350,7 @@ def delivery_body(delivery: records.Delivery) -> DeliveryBody:
         state=delivery.state,
         attempt=delivery.attempt,
         dicom_status=None if status is None else f"{status:04X}",
+        status_words="" if status is None else words_for(status),
         reason=delivery.reason,
         created_at=delivery.created_at,
         next_attempt_at=delivery.next_attempt_at,

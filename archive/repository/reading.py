@@ -121,13 +121,33 @@ class ReadingRows(Transactions):
         state: DeliveryState | None = None,
         destination: str | None = None,
         limit: int = 200,
+        before: int | None = None,
+        is_failing: bool = False,
     ) -> tuple[Delivery, ...]:
-        """Return deliveries, the newest first."""
+        """Return deliveries, the newest first.
+
+        Parameters
+        ----------
+        state
+            Only deliveries in this state.
+        destination
+            Only deliveries to the destination of this name.
+        limit
+            At most so many.
+        before
+            Only deliveries with a smaller number: those that follow on the next page.
+        is_failing
+            Only those that were tried in vain.
+        """
         statement = _deliveries_with_reports()
         if state is not None:
             statement = statement.where(deliveries.c.state == state)
         if destination is not None:
             statement = statement.where(deliveries.c.destination == destination)
+        if before is not None:
+            statement = statement.where(deliveries.c.delivery_id < before)
+        if is_failing:
+            statement = statement.where(deliveries.c.reason != "", deliveries.c.attempt > 0)
         statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
