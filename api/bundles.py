@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from api.errors import UnknownThing
+from api.figures import BundleBody
 from archive.records import ModelIdentity
 from config.settings import ModelSettings
 from inference.bundle import (
@@ -31,6 +32,21 @@ def bundle_in_use(settings: ModelSettings) -> BundleManifest | None:
         return read_manifest(bundle_folder(settings.bundle))
     except BundleInvalid:
         return None
+
+
+def bundle_body(manifest: BundleManifest | None) -> BundleBody | None:
+    """Return the JSON of a bundle; None for none."""
+    if manifest is None:
+        return None
+    return BundleBody(
+        name=manifest.name,
+        version=manifest.version,
+        weights_sha256=manifest.weights_sha256,
+        created=manifest.created,
+        calibrated_on=manifest.calibrated_on,
+        threshold=manifest.decision_threshold,
+        architecture=manifest.architecture,
+    )
 
 
 def card_of(settings: ModelSettings, version: str) -> str:
