@@ -29,7 +29,7 @@ from api.metrics import ArchiveCollector, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from api.navigation import ADMIN_PAGES, FURTHER_PAGES, OWN_PAGE, page_above, pages_of
 from api.openapi import describe
-from api.page_words import day, moment, person_words
+from api.page_words import day, moment, person_words, second
 from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
@@ -174,7 +174,7 @@ def _template_environment() -> Environment:
         admin_pages=ADMIN_PAGES,
         static=versioned_path(),
     )
-    environment.filters.update(moment=moment, day=day, person=person_words)
+    environment.filters.update(moment=moment, second=second, day=day, person=person_words)
     return environment
 
 

@@ -6,12 +6,14 @@ agreement overstates a model; where blind-first opinions are kept they are count
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import date
+from statistics import median
 
 from pydantic import Field
 
 from api.schemas import ApiModel
 from archive.records import Presence
-from archive.review_records import JudgedResult
+from archive.review_records import JudgedResult, Verdict
 
 # Upper ends of age bands in years; the training set of the shipped model ends at five.
 AGE_BANDS = (
@@ -39,6 +41,12 @@ class FiguresBody(ApiModel):
     specificity: float | None = Field(description="Null without negative decisions.")
     blind_count: int = Field(ge=0, description="With an opinion said before the result was seen.")
     blind_agreed: int = Field(ge=0)
+    blind_yielded: int = Field(
+        ge=0, description="Opinions that contradicted the result, which then was accepted."
+    )
+    median_seconds_looked: float | None = Field(
+        description="How long the image was seen before a decision; null without decisions."
+    )
 
 
 class ModelFigures(ApiModel):
@@ -54,8 +62,29 @@ class ModelFigures(ApiModel):
     by_age: list[FiguresBody]
 
 
+class BundleBody(ApiModel):
+    """The bundle that this installation is set to use."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    created: date
+    calibrated_on: date
+    threshold: float
+    architecture: str
+
+
 class ModelList(ApiModel):
     """Every model version that has been reviewed."""
+
+    models: list[ModelFigures]
+    in_use: BundleBody | None = Field(
+        description="By the settings; null where this host has not its bundle."
+    )
+
+
+class MetricsList(ApiModel):
+    """What reviews say of the models of one version; one, unless two bundles share it."""
 
     models: list[ModelFigures]
 
@@ -75,10 +104,17 @@ def figures_by_model(judged: Iterable[JudgedResult]) -> list[ModelFigures]:
             whole=figures("all", results),
             by_month=_parts(results, lambda one: f"{one.made_at:%Y-%m}"),
             by_sender=_parts(results, lambda one: one.calling_ae_title or "unknown"),
-            by_age=_parts(results, _age_band),
+            by_age=_parts(results, lambda one: age_band(one.patient_age_years)),
         )
         for (name, version, weights), results in ordered
     ]
+
+
+def age_band(years: int | None) -> str:
+    """Return the band of an age in words."""
+    if years is None:
+        return "unknown"
+    return next(words for end, words in AGE_BANDS if years <= end)
 
 
 def figures(group: str, results: list[JudgedResult]) -> FiguresBody:
@@ -103,6 +139,11 @@ def figures(group: str, results: list[JudgedResult]) -> FiguresBody:
         specificity=_share(true_negative, true_negative + false_positive),
         blind_count=len(blind),
         blind_agreed=sum(one.ai_presence is one.blind_presence for one in blind),
+        blind_yielded=sum(
+            one.ai_presence is not one.blind_presence and one.verdict is Verdict.ACCEPT
+            for one in blind
+        ),
+        median_seconds_looked=_median_seconds(results),
     )
 
 
@@ -115,10 +156,10 @@ def _parts(
     return [figures(group, parts[group]) for group in sorted(parts)]
 
 
-def _age_band(one: JudgedResult) -> str:
-    if one.patient_age_years is None:
-        return "unknown"
-    return next(words for end, words in AGE_BANDS if one.patient_age_years <= end)
+def _median_seconds(results: list[JudgedResult]) -> float | None:
+    if not results:
+        return None
+    return median(one.image_visible_milliseconds for one in results) / 1000
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -7,6 +7,7 @@ import structlog
 from api.dependencies import Context
 from api.errors import RulesRefused, UnknownThing
 from api.operation_schemas import (
+    DestinationBody,
     OperationBody,
     ReplayBody,
     RulesBody,
@@ -29,20 +30,26 @@ MOST_AT_ONCE = 5000
 def operation_of(context: Context) -> OperationBody:
     """Return how the installation stands now."""
     repository = context.archive.repository
-    destinations = context.settings.destinations
-    standings = repository.destination_standings([one.name for one in destinations])
     return OperationBody(
         queues=[queue_body(depth) for depth in repository.queue_depths()],
         processes=[process_body(beat) for beat in repository.beats()],
-        destinations=[
-            destination_body(standing, one)
-            for one, standing in zip(destinations, standings, strict=True)
-        ],
+        destinations=destinations_of(context),
         rules=[rule_standing_body(one) for one in repository.rule_standings()],
         rejections=repository.rejection_counts(),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )
+
+
+def destinations_of(context: Context) -> list[DestinationBody]:
+    """Return how every destination of the settings stands."""
+    destinations = context.settings.destinations
+    names = [one.name for one in destinations]
+    standings = context.archive.repository.destination_standings(names)
+    return [
+        destination_body(standing, one)
+        for one, standing in zip(destinations, standings, strict=True)
+    ]
 
 
 def replay(context: Context, body: ReplayBody) -> int:

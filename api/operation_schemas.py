@@ -5,9 +5,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from api.schemas import ApiModel, only_numbers
+from api.schemas import ApiModel, Uid, only_numbers
 from archive import operation_records, records
 from archive.operation_records import ErrandKind
+from archive.prior_records import PriorSearch, PriorSearchState
 from archive.records import DeliveryState, ProcessKind
 from config.destinations import Destination, DimseDestination
 
@@ -68,6 +69,12 @@ class DestinationBody(ApiModel):
     last_errand: ErrandBody | None = Field(description="The last echo or test object.")
 
 
+class DestinationList(ApiModel):
+    """Every destination of the settings."""
+
+    destinations: list[DestinationBody]
+
+
 class RuleStandingBody(ApiModel):
     """The rules that one node works by."""
 
@@ -98,6 +105,24 @@ class OperationBody(ApiModel):
     )
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
+
+
+class PriorSearchBody(ApiModel):
+    """One search for the earlier studies of a patient in other archives."""
+
+    study_uid: Uid
+    state: PriorSearchState
+    attempt: int = Field(ge=0)
+    next_attempt_at: datetime = Field(description="Of one that waits; else of no meaning.")
+    finished_at: datetime | None
+    words: str = Field(description="What came of the last attempt.", examples=["2 fetched"])
+
+
+class PriorSearchList(ApiModel):
+    """Searches, the last made first; the next page is in the Link header and in `next_cursor`."""
+
+    searches: list[PriorSearchBody]
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
 
 
 class ReplayBody(ApiModel):
@@ -163,6 +188,18 @@ def errand_body(errand: operation_records.Errand) -> ErrandBody:
         is_ok=errand.is_ok,
         words=errand.words,
         seconds=errand.seconds,
+    )
+
+
+def prior_search_body(search: PriorSearch) -> PriorSearchBody:
+    """Return the JSON of one search for priors."""
+    return PriorSearchBody(
+        study_uid=search.study_uid,
+        state=search.state,
+        attempt=search.attempt,
+        next_attempt_at=search.next_attempt_at,
+        finished_at=search.finished_at,
+        words=search.words,
     )
 
 

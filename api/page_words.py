@@ -18,6 +18,11 @@ def moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else ""
 
 
+def second(at: datetime | None) -> str:
+    """Return a time to the second, where things happen within a minute; nothing for none."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
+
+
 def day(at: datetime | None) -> str:
     """Return a day as the pages write it; nothing for none."""
     return f"{at:%Y-%m-%d}" if at else ""

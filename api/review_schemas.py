@@ -1,6 +1,7 @@
 """The JSON of reading: the worklist, a study as its reader needs it, reviews."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -30,7 +31,9 @@ class WorklistEntry(ApiModel):
 
     study: StudySummary
     band: Band
-    presence: Presence | None = Field(description="What the model says; null without a result.")
+    presence: Presence | None = Field(
+        description="What the model says; null without a result, or blind first."
+    )
     probability: Probability | None
     waiting_seconds: float = Field(ge=0)
     readers: list[str] = Field(description="Who has it open now.")
@@ -38,12 +41,16 @@ class WorklistEntry(ApiModel):
 
 
 class WorklistPage(ApiModel):
-    """Unread studies: overdue, then AI-positive by probability, then in order of arrival."""
+    """Unread studies: overdue, then AI-positive by probability, then in order of arrival.
+
+    Blind first there are no AI-positives: what the model says is left out, and orders nothing.
+    """
 
     entries: list[WorklistEntry]
     counts: dict[Band, int] = Field(description="Of the whole worklist.")
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
     waiting_cap_seconds: float = Field(description="Who waits longer is overdue.")
+    is_blind_first: bool = Field(description="Whether what the model says is left out.")
 
 
 class NewReviewBody(ApiModel):
@@ -161,11 +168,12 @@ def case_body(
     readers: tuple[str, ...],
     heat_maps: frozenset[str],
     user_id: int | None,
+    calibrated_on: Callable[[records.ModelIdentity], date | None],
 ) -> CaseBody:
     """Return the JSON of a study as the person `user_id` reads it."""
     revision = detail.study.revision
     return CaseBody(
-        **dict(study_body(detail)),
+        **dict(study_body(detail, calibrated_on)),
         reviews=[review_body(one, user_id=user_id, study_revision=revision) for one in reviews],
         priors=[
             PriorBody(

@@ -1,6 +1,7 @@
 """Checks a decision before it is kept: is it complete, did the reader look, what does it say."""
 
 from api.account_schemas import session_body
+from api.blind_first import is_blind_first
 from api.errors import (
     Fault,
     PersonalAccountNeeded,
@@ -104,8 +105,7 @@ def _refuse_incomplete(settings: ReviewSettings, user: User, body: NewReviewBody
         words.append(("comment", "the reason OTHER needs words"))
     if (body.verdict is Verdict.REJECT) and body.reason is ReviewReason.NONE:
         words.append(("reason", "a rejection has a reason"))
-    is_blind_first = settings.blind_first or user.is_blind_first
-    if is_blind_first and body.blind_presence is None:
+    if is_blind_first(settings, user) and body.blind_presence is None:
         words.append(("blind_presence", "say what you see before the AI result is uncovered"))
     if words:
         faults = [

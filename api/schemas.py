@@ -1,6 +1,7 @@
 """The JSON of the API: archive records become these models here and nowhere else."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from archive.records import (
     ReportKind,
     StudyState,
 )
+from dicom_node.statuses import words_for
 
 
 class ImageKind(StrEnum):
@@ -200,6 +202,9 @@ class ModelBody(ApiModel):
     version: str
     weights_sha256: str
     preprocessing_version: str
+    calibrated_on: date | None = Field(
+        description="When its threshold was chosen; null where this host has not its bundle."
+    )
 
 
 class FindingBody(ApiModel):
@@ -259,6 +264,10 @@ class DeliveryBody(ApiModel):
         description="The last C-STORE status in hexadecimal; null before the first answer.",
         examples=["A700"],
     )
+    status_words: str = Field(
+        description="The same for people; empty before the first answer.",
+        examples=["0xA700 out of resources"],
+    )
     reason: str
     created_at: datetime
     next_attempt_at: datetime
@@ -275,9 +284,10 @@ class StudyBody(StudySummary):
 
 
 class DeliveryList(ApiModel):
-    """Deliveries, oldest first."""
+    """Some deliveries, newest first; the next page is in the Link header and in `next_cursor`."""
 
     deliveries: list[DeliveryBody]
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
 
 
 class ReplayAnswer(ApiModel):
@@ -315,12 +325,14 @@ def study_summary(study: records.Study) -> StudySummary:
     )
 
 
-def study_body(detail: records.StudyDetail) -> StudyBody:
+def study_body(
+    detail: records.StudyDetail, calibrated_on: Callable[[records.ModelIdentity], date | None]
+) -> StudyBody:
     """Return the JSON of a study with all that belongs to it."""
     return StudyBody(
         **dict(study_summary(detail.study)),
         instances=[_instance(instance) for instance in detail.instances],
-        results=[_result(result) for result in detail.results],
+        results=[_result(result, calibrated_on) for result in detail.results],
         reports=[_report(report) for report in detail.reports],
         deliveries=[delivery_body(delivery) for delivery in detail.deliveries],
     )
@@ -338,6 +350,7 @@ def delivery_body(delivery: records.Delivery) -> DeliveryBody:
         state=delivery.state,
         attempt=delivery.attempt,
         dicom_status=None if status is None else f"{status:04X}",
+        status_words="" if status is None else words_for(status),
         reason=delivery.reason,
         created_at=delivery.created_at,
         next_attempt_at=delivery.next_attempt_at,
@@ -359,7 +372,9 @@ def _instance(instance: records.Instance) -> InstanceBody:
     )
 
 
-def _result(result: records.Result) -> ResultBody:
+def _result(
+    result: records.Result, calibrated_on: Callable[[records.ModelIdentity], date | None]
+) -> ResultBody:
     outcome = result.outcome
     return ResultBody(
         result_id=result.result_id,
@@ -373,6 +388,7 @@ def _result(result: records.Result) -> ResultBody:
             version=outcome.model.version,
             weights_sha256=outcome.model.weights_sha256,
             preprocessing_version=outcome.model.preprocessing_version,
+            calibrated_on=calibrated_on(outcome.model),
         ),
         findings=[
             FindingBody(

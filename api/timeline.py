@@ -45,12 +45,14 @@ class Timeline(ApiModel):
     events: list[TimelineEvent]
 
 
-def timeline(detail: StudyDetail, reviews: tuple[Review, ...]) -> Timeline:
-    """Return what happened to a study."""
+def timeline(
+    detail: StudyDetail, reviews: tuple[Review, ...], *, is_covered: bool = False
+) -> Timeline:
+    """Return what happened to a study; where covered, without what the model says of it."""
     events = [
         *_received(detail),
         *_ruled(detail.study),
-        *(_analysed(result) for result in detail.results),
+        *(_analysed(result, is_covered=is_covered) for result in detail.results),
         *(event for one in detail.deliveries for event in _sent(one)),
         *(_reviewed(review) for review in reviews),
     ]
@@ -83,9 +85,11 @@ def _ruled(study: Study) -> list[TimelineEvent]:
     return [TimelineEvent(at=study.last_received_at, kind=EventKind.RULED, words="; ".join(parts))]
 
 
-def _analysed(result: Result) -> TimelineEvent:
+def _analysed(result: Result, *, is_covered: bool) -> TimelineEvent:
     model = result.outcome.model
-    words = f"{_outcome_words(result.outcome)}, by {model.name} {model.version}"
+    is_covered = is_covered and bool(result.outcome.findings)
+    said = "covered until it is read" if is_covered else _outcome_words(result.outcome)
+    words = f"{said}, by {model.name} {model.version}"
     replaced = "" if result.is_current else "; replaced by a later result"
     return TimelineEvent(at=result.made_at, kind=EventKind.ANALYSED, words=words + replaced)
 

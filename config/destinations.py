@@ -17,6 +17,8 @@ from config.sections import AeTitle, Section, is_loopback
 DEFAULT_KIND = "dimse"
 # Of `ReportKind`, what a model or a person says; the others show it.
 DOCUMENT_KINDS = frozenset({"AI_RESULT", "REVIEW"})
+# Types of Bundle (FHIR R5, bundle-type) in which reports are written.
+BundleForm = Literal["transaction", "collection"]
 # HL7 v2.5.1, data type HD: our receivers know us and themselves by short names.
 Hl7Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.-]{0,20}$")]
 # What `dimse` was called before there were other kinds.
@@ -112,7 +114,7 @@ class FhirDestination(DestinationSettings):
     kind: Literal["fhir"] = "fhir"
     url: str = Field(pattern=r"^https?://[^\s?#@]+$")
     """Of the service; Bundles are posted to it."""
-    bundle: Literal["transaction", "collection"] = "transaction"
+    bundle: BundleForm = "transaction"
     patient_identifier_system: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9+.-]*:\S+$")
     """URI of the system that the patient IDs of the received images belong to."""
     tls: ClientTlsSettings = ClientTlsSettings()

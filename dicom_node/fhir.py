@@ -15,7 +15,7 @@ from fhir.resources.imagingstudy import ImagingStudy
 from fhir.resources.observation import Observation
 from pydantic import BaseModel, ValidationError
 
-from config.destinations import FhirDestination
+from config.destinations import BundleForm
 from dicom_node.errors import ReportUnreadable
 from dicom_node.report_content import (
     PRESENT,
@@ -44,8 +44,17 @@ _DIAGNOSTIC_SERVICES = "http://terminology.hl7.org/CodeSystem/v2-0074"
 Resource = dict[str, Any]  # FHIR JSON; the library's own classes judge it
 
 
-def bundle_of(report: ReportContent, destination: FhirDestination) -> bytes:
+def bundle_of(report: ReportContent, *, form: BundleForm, identifier_system: str) -> bytes:
     """Write a report as a Bundle; the same report gives the same bytes.
+
+    Parameters
+    ----------
+    report
+        What it says.
+    form
+        A transaction tells a server what to do with each resource; a collection is to be read.
+    identifier_system
+        URI of the system of the patient IDs; empty where it is not known.
 
     Raises
     ------
@@ -54,11 +63,11 @@ def bundle_of(report: ReportContent, destination: FhirDestination) -> bytes:
     """
     require_patient(report)
     try:
-        entries = list(_entries(report, destination))
+        entries = list(_entries(report, form, identifier_system))
         bundle = Bundle.model_validate(
             {
                 "resourceType": "Bundle",
-                "type": destination.bundle,
+                "type": form,
                 "timestamp": report.made_at.isoformat(),
                 "entry": entries,
             }
@@ -69,8 +78,8 @@ def bundle_of(report: ReportContent, destination: FhirDestination) -> bytes:
         raise ReportUnreadable(f"no valid Bundle: {error.error_count()} errors") from None
 
 
-def _entries(report: ReportContent, destination: FhirDestination) -> Iterator[Resource]:
-    subject = _subject(report, destination)
+def _entries(report: ReportContent, form: BundleForm, identifier_system: str) -> Iterator[Resource]:
+    subject = _subject(report, identifier_system)
     study = _imaging_study(report, subject)
     found: list[tuple[type[BaseModel], Resource]] = [
         (Device, _device(report)),
@@ -78,7 +87,7 @@ def _entries(report: ReportContent, destination: FhirDestination) -> Iterator[Re
         (Observation, _finding(report, subject)),
         (DiagnosticReport, _diagnostic_report(report, subject)),
     ]
-    is_transaction = destination.bundle == "transaction"
+    is_transaction = form == "transaction"
     yield _entry(ImagingStudy, study, _create_once(report) if is_transaction else None)
     for model, resource in found:
         there = f"{resource['resourceType']}/{resource['id']}"
@@ -101,10 +110,10 @@ def _create_once(report: ReportContent) -> Resource:
     }
 
 
-def _subject(report: ReportContent, destination: FhirDestination) -> Resource:
+def _subject(report: ReportContent, identifier_system: str) -> Resource:
     identifier: Resource = {"value": report.patient.patient_id}
-    if destination.patient_identifier_system:
-        identifier["system"] = destination.patient_identifier_system
+    if identifier_system:
+        identifier["system"] = identifier_system
     if report.patient.issuer:
         identifier["assigner"] = {"display": report.patient.issuer}
     return {"type": "Patient", "identifier": identifier}

@@ -68,7 +68,11 @@ class FhirLink(HttpLink):
         ReportUnreadable
             The report cannot be written as a Bundle.
         """
-        content = bundle_of(read_report(consignment.content), self._destination)
+        content = bundle_of(
+            read_report(consignment.content),
+            form=self._destination.bundle,
+            identifier_system=self._destination.patient_identifier_system,
+        )
         answer = self.ask("POST", self._url, content=content, headers=_HEADERS)
         if answer.is_success:
             return _judged(answer, is_transaction=self._destination.bundle == "transaction")

@@ -99,7 +99,7 @@ class PriorFetcher:
             attempt = repository.prior_search_attempts(study_uid)
             _log.warning("priors not fetched", study=study, attempt=attempt, reason=str(error))
             if attempt >= MOST_ATTEMPTS:
-                repository.finish_prior_search(study_uid, words=f"given up: {error}")
+                repository.give_up_prior_search(study_uid, words=str(error))
             else:
                 seconds = FIRST_RETRY_SECONDS * 2 ** (attempt - 1)
                 repository.retry_prior_search(study_uid, words=str(error), after_seconds=seconds)

@@ -6,6 +6,7 @@ and `vectors/`, small inputs with the probabilities they must give. Knows no tor
 
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ GATE_FILE = "models/gate.safetensors"
 VECTORS_FILE = "vectors/vectors.safetensors"
 HASHED_FILES = (WEIGHTS_FILE, METADATA_FILE, INFERENCE_FILE, CARD_FILE, VECTORS_FILE)
 READ_SIZE_BYTES = 1 << 20
+SHIPPED_BUNDLES = Path(__file__).parent / "models"
 
 
 class _Record(BaseModel):
@@ -91,6 +93,7 @@ class BundleManifest(_Record):
     name: str
     version: str
     created: date
+    calibrated: date | None = None  # None in bundles made before it was written down
     architecture: str
     labels: tuple[str, ...]  # in the order of the network's outputs; the first is normal
     codes: tuple[BundleCode, ...]
@@ -107,6 +110,11 @@ class BundleManifest(_Record):
     sha256: dict[str, str]  # of every other file of the bundle, by its path inside it
 
     @property
+    def calibrated_on(self) -> date:
+        """When threshold and temperature were chosen; as far as it was written down."""
+        return self.calibrated or self.created
+
+    @property
     def weights_sha256(self) -> str:
         """Hash of the weights, which identifies the model in reports."""
         return self.sha256[WEIGHTS_FILE]
@@ -115,6 +123,12 @@ class BundleManifest(_Record):
     def weights_file(self) -> str:
         """Path of the weights inside the bundle."""
         return WEIGHTS_FILE
+
+
+def bundle_folder(bundle: str) -> Path:
+    """Folder of a bundle: a shipped one by its name, any other by its path."""
+    is_path = os.sep in bundle or bundle in {".", ".."}
+    return Path(bundle) if is_path else SHIPPED_BUNDLES / bundle
 
 
 def read_manifest(folder: Path) -> BundleManifest:

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from config.command_line import fail
-from inference.bundle import read_manifest
+from inference.bundle import SHIPPED_BUNDLES, bundle_folder, read_manifest
 from inference.errors import InferenceError
 from inference.model import load_classifier, verify_vectors
-from inference.worker import SHIPPED_BUNDLES, bundle_folder
 
 app = typer.Typer(help="The model bundles of this installation.", no_args_is_help=True)
 

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pydicom.config
 import structlog
@@ -33,6 +32,7 @@ from archive.review_records import ClaimedReview
 from config.destinations import Destination
 from config.logs import uid_digest
 from config.settings import ReportSettings, Settings, WorkerSettings
+from inference.bundle import bundle_folder
 from inference.heartbeat import Heartbeat
 from inference.model import Classifier, load_classifier
 from inference.pipeline import Pipeline, analyse, give_up
@@ -45,7 +45,6 @@ from inference.reporting import Maps
 from inference.reviewing import report_review, withdraw
 from inference.warm_up import warm_up
 
-SHIPPED_BUNDLES = Path(__file__).parent / "models"
 # One answer at a time: people wait for it, and between two a study may be served.
 PREDICTIONS_AT_ONCE = 8
 
@@ -142,12 +141,6 @@ def _maps(settings: ReportSettings) -> Maps:
         segmentation=settings.segmentation,
         presentation_state=settings.presentation_state,
     )
-
-
-def bundle_folder(bundle: str) -> Path:
-    """Folder of a bundle: a shipped one by its name, any other by its path."""
-    is_path = os.sep in bundle or bundle in {".", ".."}
-    return Path(bundle) if is_path else SHIPPED_BUNDLES / bundle
 
 
 def work_once(bench: Bench) -> bool:

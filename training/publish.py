@@ -154,7 +154,12 @@ def add_gate(
         test=prepared.part("test"),
     )
     manifest = old.model_copy(
-        update={"version": version, "created": created, "gate": fitted.record}
+        update={
+            "version": version,
+            "created": created,
+            "calibrated": old.calibrated_on,
+            "gate": fitted.record,
+        }
     )
     card = card_with_gate((folder / CARD_FILE).read_text(encoding="utf-8"), old, manifest)
     kept = {name: (folder / name).read_bytes() for name in (WEIGHTS_FILE, VECTORS_FILE)}
@@ -220,6 +225,7 @@ def _manifest(
         name=identity.name,
         version=identity.version,
         created=identity.created,
+        calibrated=identity.created,
         architecture=finished.recipe.architecture,
         labels=THREE_CLASS_NAMES
         if finished.recipe.classes == len(THREE_CLASS_NAMES)

@@ -8,8 +8,22 @@ from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import Context, InContext
-from api.operation import known_destination, operation_of, reload_rules, replay, try_out
-from api.operation_schemas import ErrandBody, OperationBody, ReplayBody, RulesBody, errand_body
+from api.operation import (
+    destinations_of,
+    known_destination,
+    operation_of,
+    reload_rules,
+    replay,
+    try_out,
+)
+from api.operation_schemas import (
+    DestinationList,
+    ErrandBody,
+    OperationBody,
+    ReplayBody,
+    RulesBody,
+    errand_body,
+)
 from api.problems import problem_responses
 from api.schemas import ReplayAnswer
 from archive.account_records import Role, Scope
@@ -32,6 +46,18 @@ def get_operation(context: InContext, principal: Operator) -> OperationBody:
     """Return what an administrator looks at first."""
     del principal
     return operation_of(context)
+
+
+@router.get(
+    "/destinations",
+    operation_id="list_destinations",
+    summary="Where results go, and how each destination stands",
+    responses=problem_responses(401, 403, 503),
+)
+def list_destinations(context: InContext, principal: Operator) -> DestinationList:
+    """Return every destination of the settings."""
+    del principal
+    return DestinationList(destinations=destinations_of(context))
 
 
 @router.post(

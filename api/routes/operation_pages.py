@@ -2,18 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.audit import AuditAction, note
 from api.auth.access import allow_page
 from api.auth.principal import Principal
+from api.delivering import explanation, may_be_given_up, may_be_replayed, report_of, steps_of
 from api.dependencies import InContext
 from api.errors import RulesRefused
 from api.operation import known_destination, operation_of, reload_rules, replay, try_out
 from api.operation_schemas import ReplayBody
+from api.routes.deliveries import DeliveryPath, replay_delivery
+from api.routes.operation import give_up_delivery
+from api.routes.priors import replay_prior_search
+from api.schemas import UID_PATTERN
 from archive.account_records import Role, User
 from archive.operation_records import ErrandKind
+from archive.prior_records import PriorSearchState
 from archive.records import DeliveryState
 from dicom_node.statuses import words_for
 
@@ -21,6 +27,7 @@ router = APIRouter(prefix="/ops", include_in_schema=False)
 
 Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
 FAILURES_ON_PAGE = 200
+SEARCHES_ON_PAGE = 50
 SEE_OTHER = 303
 ERRANDS = {"echo": ErrandKind.ECHO, "test-send": ErrandKind.TEST_SEND}
 
@@ -37,11 +44,12 @@ def _page(
     repository = context.archive.repository
     failures = [
         *repository.deliveries(state=DeliveryState.GAVE_UP, limit=FAILURES_ON_PAGE),
-        *(
-            delivery
-            for delivery in repository.deliveries(state=DeliveryState.READY, limit=FAILURES_ON_PAGE)
-            if delivery.reason and delivery.attempt
-        ),
+        *repository.deliveries(state=DeliveryState.READY, is_failing=True, limit=FAILURES_ON_PAGE),
+    ]
+    searches = [
+        search
+        for state in (PriorSearchState.GAVE_UP, PriorSearchState.WAITING, PriorSearchState.DONE)
+        for search in repository.prior_searches(limit=SEARCHES_ON_PAGE, state=state)[0]
     ]
     return context.templates.TemplateResponse(
         request,
@@ -52,10 +60,65 @@ def _page(
             "failures": failures,
             "words_for": words_for,
             "failed_reviews": repository.failed_reviews(),
+            "search_counts": repository.prior_search_counts(),
+            "searches": searches[:SEARCHES_ON_PAGE],
+            "sources": [one.name for one in context.settings.sources if one.priors],
             "rules_fault": rules_fault,
         },
         status_code=status,
     )
+
+
+@router.get("/deliveries/{delivery_id}", response_class=HTMLResponse)
+def delivery(
+    request: Request, context: InContext, user: Admin, delivery_id: DeliveryPath
+) -> Response:
+    """Return one report on its way to one destination: its steps, and what can be done."""
+    found = context.archive.repository.delivery(delivery_id)
+    return context.templates.TemplateResponse(
+        request,
+        "delivery.html",
+        {
+            "user": user,
+            "delivery": found,
+            "steps": steps_of(found),
+            "words_for": words_for,
+            "explanation": explanation,
+            "may_replay": may_be_replayed(found),
+            "may_give_up": may_be_given_up(found),
+            "object": report_of(context.archive.repository.study(found.study_uid), found),
+        },
+    )
+
+
+@router.post("/deliveries/{delivery_id}/replay")
+def replay_one(
+    request: Request, context: InContext, user: Admin, delivery_id: DeliveryPath
+) -> Response:
+    """Send one delivery again."""
+    replay_delivery(request, context, Principal(user=user), delivery_id)
+    return RedirectResponse(f"/ops/deliveries/{delivery_id}", status_code=SEE_OTHER)
+
+
+@router.post("/deliveries/{delivery_id}/give-up")
+def give_up_one(
+    request: Request, context: InContext, user: Admin, delivery_id: DeliveryPath
+) -> Response:
+    """Try one delivery no longer."""
+    give_up_delivery(request, context, Principal(user=user), delivery_id)
+    return RedirectResponse(f"/ops/deliveries/{delivery_id}", status_code=SEE_OTHER)
+
+
+@router.post("/prior-searches/{study_uid}/replay")
+def search_again(
+    request: Request,
+    context: InContext,
+    user: Admin,
+    study_uid: Annotated[str, Path(pattern=UID_PATTERN, max_length=64)],
+) -> Response:
+    """Look for the priors of a study again."""
+    replay_prior_search(request, context, Principal(user=user), study_uid)
+    return RedirectResponse("/ops#priors", status_code=SEE_OTHER)
 
 
 @router.post("/replay")

@@ -10,6 +10,7 @@ from api.ahead import fetched_ahead
 from api.audit import AuditAction, note
 from api.auth.access import allow_page
 from api.auth.principal import Principal
+from api.blind_first import is_blind_first, is_unread
 from api.dependencies import Context, InContext
 from api.navigation import pages_of
 from api.schemas import UID_PATTERN, study_summary
@@ -32,6 +33,7 @@ READING_MODULES = (
     "key_rows",
     "keys",
     "live",
+    "losing",
     "measure",
     "paint_canvas",
     "paint_webgl",
@@ -59,11 +61,11 @@ def reading(
         {
             "user": user,
             "review": context.settings.review,
-            "is_blind_first": context.settings.review.blind_first or user.is_blind_first,
+            "is_blind_first": is_blind_first(context.settings.review, user),
             "withdraws": context.settings.report.rejection_note,
             "may_review": session_body(user).may_review,
             "modules": READING_MODULES,
-            "ahead": fetched_ahead(context),
+            "ahead": fetched_ahead(context, user),
         },
     )
 
@@ -97,7 +99,8 @@ def study(
     """Return what happened to one study."""
     uid = StudyUid(study_uid)
     repository = context.archive.repository
-    detail = repository.study(uid)
+    detail, reviews = repository.study(uid), repository.reviews_of(uid)
+    is_covered = is_blind_first(context.settings.review, user) and is_unread(reviews)
     note(request, Principal(user=user), AuditAction.STUDY_OPENED, study_uid=study_uid)
     return context.templates.TemplateResponse(
         request,
@@ -105,7 +108,7 @@ def study(
         {
             "user": user,
             "study": study_summary(detail.study),
-            "events": timeline(detail, repository.reviews_of(uid)).events,
+            "events": timeline(detail, reviews, is_covered=is_covered).events,
         },
     )
 
@@ -114,11 +117,20 @@ def _studies_page(request: Request, context: Context, user: User, text: str) -> 
     found, _ = context.archive.repository.studies(limit=STUDIES_ON_PAGE, text=text)
     if text:
         note(request, Principal(user=user), AuditAction.STUDIES_SEARCHED, count=len(found))
+    is_blind = is_blind_first(context.settings.review, user)
+    repository = context.archive.repository
     rows = []
     for one in found:
-        result = context.archive.repository.current_result(one.study_uid)
+        result = repository.current_result(one.study_uid)
         findings = result.outcome.findings if result else ()
-        rows.append({"study": study_summary(one), "findings": findings})
+        is_covered = bool(is_blind and findings and is_unread(repository.reviews_of(one.study_uid)))
+        rows.append(
+            {
+                "study": study_summary(one),
+                "findings": () if is_covered else findings,
+                "is_covered": is_covered,
+            }
+        )
     return context.templates.TemplateResponse(
         request, "studies.html", {"rows": rows, "user": user, "text": text}
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
+from api.blind_first import is_blind_first
 from api.dependencies import InContext
 from api.errors import RevisionMismatch, StateForbids
 from api.problems import problem_responses, with_header
@@ -61,21 +62,25 @@ def get_worklist(
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=400)] = None,
 ) -> WorklistPage:
-    """Return one page; bands are those of the moment of the first page."""
-    del principal
+    """Return one page; bands are those of the moment of the first page.
+
+    Who reads blind first gets it without what the model says, and in an order that does not tell.
+    """
+    is_blind = is_blind_first(context.settings.review, principal.user)
     cap_seconds = context.settings.review.waiting_cap_minutes * 60
     repository = context.archive.repository
     items, next_cursor = repository.worklist(
-        limit=limit, waiting_cap_seconds=cap_seconds, after=cursor, band=band
+        limit=limit, waiting_cap_seconds=cap_seconds, after=cursor, band=band, is_blind=is_blind
     )
     if next_cursor is not None:
         query = {"limit": limit, "cursor": next_cursor} | ({"band": band.value} if band else {})
         response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
     return WorklistPage(
         entries=[worklist_entry(item) for item in items],
-        counts=repository.worklist_counts(waiting_cap_seconds=cap_seconds),
+        counts=repository.worklist_counts(waiting_cap_seconds=cap_seconds, is_blind=is_blind),
         next_cursor=next_cursor,
         waiting_cap_seconds=cap_seconds,
+        is_blind_first=is_blind,
     )
 
 

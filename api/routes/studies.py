@@ -1,5 +1,6 @@
 """`/api/v1/studies`: what was received, what the model said, what was sent."""
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -8,6 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
+from api.blind_first import covered_priors, is_blind_first, is_unread
+from api.bundles import calibrated_on
 from api.dependencies import InContext
 from api.problems import problem_responses, with_header
 from api.review_schemas import CaseBody, case_body
@@ -91,9 +94,10 @@ def get_timeline(
     """Return received, analysed, sent and reviewed in one list."""
     uid = StudyUid(study_uid)
     repository = context.archive.repository
-    detail = repository.study(uid)
+    detail, reviews = repository.study(uid), repository.reviews_of(uid)
+    is_covered = is_blind_first(context.settings.review, principal.user) and is_unread(reviews)
     note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
-    return timeline(detail, repository.reviews_of(uid))
+    return timeline(detail, reviews, is_covered=is_covered)
 
 
 @router.get(
@@ -119,13 +123,16 @@ def get_study(
     detail = repository.study(StudyUid(study_uid))
     note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
     response.headers["ETag"] = f'"{detail.study.revision}"'
+    priors = repository.priors(detail.study.study_uid)
+    is_blind = is_blind_first(context.settings.review, principal.user)
     return case_body(
         detail,
         reviews=repository.reviews_of(detail.study.study_uid),
-        priors=repository.priors(detail.study.study_uid),
+        priors=covered_priors(priors) if is_blind else priors,
         readers=repository.readers(detail.study.study_uid),
         heat_maps=repository.images_with_heat_maps(
             [instance.key.sop_instance_uid for instance in detail.instances]
         ),
         user_id=principal.user.user_id if principal.user else None,
+        calibrated_on=partial(calibrated_on, context.settings.model),
     )

@@ -1,12 +1,13 @@
-"""What reviews say of the models: every standing decision beside the result that it judged."""
+"""What models said, and what reviews say of them: decisions beside the results they judged."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
 
+from archive.model_records import Disagreement, ModelOutput
 from archive.records import Presence, StudyUid
-from archive.repository.rows import AnyRow
+from archive.repository.rows import AnyRow, key_of
 from archive.repository.transactions import Transactions
 from archive.review_records import JudgedResult, ReviewReason, Verdict
 from archive.review_tables import reviews
@@ -31,27 +32,113 @@ class FigureRows(Transactions):
                 return
             last = rows[-1].review_id
 
+    def disagreements(
+        self, *, limit: int, before: int | None = None, version: str | None = None
+    ) -> tuple[Disagreement, ...]:
+        """Return results that reviewers rejected or corrected, the newest decision first.
 
-def _statement() -> Select[Any]:
-    # The most suspicious finding stands for the study, as in the worklist.
+        Parameters
+        ----------
+        limit
+            At most so many.
+        before
+            Only decisions with a smaller number: those that follow on the next page.
+        version
+            Only results of models of this version.
+        """
+        image = instances.alias("image")
+        statement = (
+            _statement()
+            .add_columns(image.c.series_uid, image.c.sop_instance_uid)
+            .join(image, image.c.sop_instance_uid == findings.c.sop_instance_uid)
+            .where(reviews.c.verdict.in_([Verdict.REJECT, Verdict.CORRECT]))
+            .order_by(None)
+            .order_by(reviews.c.review_id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            statement = statement.where(reviews.c.review_id < before)
+        if version is not None:
+            statement = statement.where(results.c.model_version == version)
+        with self._reading() as connection:
+            rows = connection.execute(statement).all()
+        return tuple(Disagreement(judged=_judged_result_of(row), image=key_of(row)) for row in rows)
+
+    def model_outputs(self) -> Iterator[ModelOutput]:
+        """Yield what models said of every study, also where nobody reviewed it, oldest first."""
+        last = 0
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(
+                    _outputs().where(results.c.result_id > last).limit(ROWS_AT_ONCE)
+                ).all()
+            yield from (_output_of(row) for row in rows)
+            if len(rows) < ROWS_AT_ONCE:
+                return
+            last = rows[-1].result_id
+
+
+def _first_finding() -> Any:
+    """Let the most suspicious finding stand for the study, as in the worklist."""
     highest = (
         select(func.max(findings.c.probability))
         .where(findings.c.result_id == results.c.result_id)
         .correlate(results)
         .scalar_subquery()
     )
-    first_finding = (
+    first = (
         select(func.min(findings.c.finding_id))
         .where(findings.c.result_id == results.c.result_id, findings.c.probability == highest)
         .correlate(results)
         .scalar_subquery()
     )
-    sender = (
+    return and_(findings.c.result_id == results.c.result_id, findings.c.finding_id == first)
+
+
+def _sender() -> Any:
+    return (
         select(func.min(instances.c.calling_ae_title))
-        .where(instances.c.study_uid == reviews.c.study_uid)
-        .correlate(reviews)
+        .where(instances.c.study_uid == studies.c.study_uid)
+        .correlate(studies)
         .scalar_subquery()
+        .label("calling_ae_title")
     )
+
+
+def _outputs() -> Select[Any]:
+    return (
+        select(
+            results.c.result_id,
+            results.c.made_at,
+            results.c.model_name,
+            results.c.model_version,
+            results.c.weights_sha256,
+            findings.c.presence,
+            findings.c.probability,
+            studies.c.patient_birth_date,
+            studies.c.study_date,
+            _sender(),
+        )
+        .join(studies, studies.c.study_uid == results.c.study_uid)
+        .outerjoin(findings, _first_finding())
+        .order_by(results.c.result_id)
+    )
+
+
+def _output_of(row: AnyRow) -> ModelOutput:
+    return ModelOutput(
+        made_at=row.made_at,
+        model_name=row.model_name,
+        model_version=row.model_version,
+        weights_sha256=row.weights_sha256,
+        presence=Presence(row.presence) if row.presence else None,
+        probability=row.probability,
+        calling_ae_title=row.calling_ae_title or "",
+        patient_age_years=_age(row.patient_birth_date, row.study_date),
+    )
+
+
+def _statement() -> Select[Any]:
     return (
         select(
             reviews,
@@ -64,16 +151,10 @@ def _statement() -> Select[Any]:
             studies.c.patient_birth_date,
             studies.c.patient_sex,
             studies.c.study_date,
-            sender.label("calling_ae_title"),
+            _sender(),
         )
         .join(results, results.c.result_id == reviews.c.result_id)
-        .join(
-            findings,
-            and_(
-                findings.c.result_id == results.c.result_id,
-                findings.c.finding_id == first_finding,
-            ),
-        )
+        .join(findings, _first_finding())
         .join(studies, studies.c.study_uid == reviews.c.study_uid)
         .where(reviews.c.is_current)
         .order_by(reviews.c.review_id)

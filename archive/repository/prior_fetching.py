@@ -1,16 +1,23 @@
 """Which studies still want their priors, and which studies come as priors."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
 
+from archive.errors import NotFound
+from archive.prior_records import PriorSearch, PriorSearchState
 from archive.prior_tables import expected_priors, prior_searches
 from archive.records import StudyState, StudyUid
+from archive.repository.cursors import cursor_at, place_of
+from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import studies
 
 # Older studies were read without, or have nobody waiting for them.
 SEARCHED_WITHIN = timedelta(days=1)
+# How the words of a search begin that failed too often; the table has no column for it.
+_GAVE_UP = "given up: "
 _WANTING = (StudyState.QUEUED, StudyState.ANALYSING, StudyState.REPORTED, StudyState.NOT_ANALYSED)
 
 
@@ -32,9 +39,12 @@ class PriorFetchingRows(Transactions):
                 .where(
                     studies.c.state.in_(_WANTING),
                     studies.c.patient_id != "",
-                    studies.c.first_received_at >= now - SEARCHED_WITHIN,
                     or_(
-                        prior_searches.c.study_uid.is_(None),
+                        and_(
+                            prior_searches.c.study_uid.is_(None),
+                            studies.c.first_received_at >= now - SEARCHED_WITHIN,
+                        ),
+                        # Begun, or asked for again by an administrator: however old the study is.
                         and_(
                             prior_searches.c.finished_at.is_(None),
                             prior_searches.c.next_attempt_at <= now,
@@ -79,6 +89,78 @@ class PriorFetchingRows(Transactions):
                 .where(prior_searches.c.study_uid == study_uid)
                 .values(finished_at=database_now(connection), words=words)
             )
+
+    def give_up_prior_search(self, study_uid: StudyUid, *, words: str) -> None:
+        """Say why a search failed for the last time; an administrator may ask for it again."""
+        self.finish_prior_search(study_uid, words=f"{_GAVE_UP}{words}")
+
+    def prior_searches(
+        self, *, limit: int, before: str | None = None, state: PriorSearchState | None = None
+    ) -> tuple[tuple[PriorSearch, ...], str | None]:
+        """Return searches, the last made first, and the cursor of the next page if there is one.
+
+        Parameters
+        ----------
+        limit
+            Searches on a page.
+        before
+            The cursor of the page before.
+        state
+            Only searches in this state.
+
+        Raises
+        ------
+        NotFound
+            `before` is no cursor of ours.
+        """
+        order = (prior_searches.c.next_attempt_at, prior_searches.c.study_uid)
+        statement = select(prior_searches).order_by(*(column.desc() for column in order))
+        if before is not None:
+            statement = statement.where(tuple_(*order) < tuple_(*place_of(before)))
+        if state is not None:
+            statement = statement.where(_is_in(state))
+        with self._reading() as connection:
+            rows = connection.execute(statement.limit(limit + 1)).all()
+        page = tuple(_search_of(row) for row in rows[:limit])
+        if len(rows) <= limit:
+            return page, None
+        return page, cursor_at(page[-1].next_attempt_at, page[-1].study_uid)
+
+    def prior_search_counts(self) -> dict[PriorSearchState, int]:
+        """Return how many searches stand in each state."""
+        with self._reading() as connection:
+            return {
+                state: connection.execute(
+                    select(func.count()).select_from(prior_searches).where(_is_in(state))
+                ).scalar_one()
+                for state in PriorSearchState
+            }
+
+    def replay_prior_search(self, study_uid: StudyUid) -> None:
+        """Let a finished search be made again from the start, as soon as a node has time.
+
+        Raises
+        ------
+        NotFound
+            There is no finished search of this study.
+        """
+        with self._writing() as connection:
+            replayed = connection.execute(
+                update(prior_searches)
+                .where(
+                    prior_searches.c.study_uid == study_uid,
+                    prior_searches.c.finished_at.is_not(None),
+                )
+                .values(
+                    attempt=0,
+                    next_attempt_at=database_now(connection),
+                    finished_at=None,
+                    words="",
+                )
+                .returning(prior_searches.c.study_uid)
+            )
+            if replayed.first() is None:
+                raise NotFound("no finished search for priors")
 
     def retry_prior_search(self, study_uid: StudyUid, *, words: str, after_seconds: float) -> None:
         """Let a search be made again later."""
@@ -125,3 +207,28 @@ class PriorFetchingRows(Transactions):
                 )
             ).scalar_one_or_none()
         return found
+
+
+def _is_in(state: PriorSearchState) -> Any:
+    is_given_up = prior_searches.c.words.startswith(_GAVE_UP)
+    if state is PriorSearchState.WAITING:
+        return prior_searches.c.finished_at.is_(None)
+    return and_(
+        prior_searches.c.finished_at.is_not(None),
+        is_given_up if state is PriorSearchState.GAVE_UP else ~is_given_up,
+    )
+
+
+def _search_of(row: AnyRow) -> PriorSearch:
+    state = PriorSearchState.WAITING
+    if row.finished_at is not None:
+        is_given_up = row.words.startswith(_GAVE_UP)
+        state = PriorSearchState.GAVE_UP if is_given_up else PriorSearchState.DONE
+    return PriorSearch(
+        study_uid=StudyUid(row.study_uid),
+        state=state,
+        attempt=row.attempt,
+        next_attempt_at=row.next_attempt_at,
+        finished_at=row.finished_at,
+        words=row.words,
+    )

@@ -1,8 +1,5 @@
 """What pages and commands read: studies, one study with everything, deliveries."""
 
-import base64
-import binascii
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -16,6 +13,7 @@ from archive.records import (
     StudyState,
     StudyUid,
 )
+from archive.repository.cursors import cursor_at, place_of
 from archive.repository.outcomes import results_of
 from archive.repository.rows import delivery_of, instance_of, report_of, study_of
 from archive.repository.transactions import Transactions
@@ -57,7 +55,7 @@ class ReadingRows(Transactions):
         if text:
             statement = statement.where(_names(text))
         if before is not None:
-            moment, uid = _read_cursor(before)
+            moment, uid = place_of(before)
             statement = statement.where(
                 or_(
                     studies.c.first_received_at < moment,
@@ -70,7 +68,9 @@ class ReadingRows(Transactions):
         with self._reading() as connection:
             found = [study_of(row) for row in connection.execute(statement)]
         page = tuple(found[:limit])
-        return page, _cursor_after(page[-1]) if len(found) > limit else None
+        if len(found) <= limit:
+            return page, None
+        return page, cursor_at(page[-1].first_received_at, page[-1].study_uid)
 
     def study(self, study_uid: StudyUid) -> StudyDetail:
         """Return one study with all that belongs to it.
@@ -121,13 +121,33 @@ class ReadingRows(Transactions):
         state: DeliveryState | None = None,
         destination: str | None = None,
         limit: int = 200,
+        before: int | None = None,
+        is_failing: bool = False,
     ) -> tuple[Delivery, ...]:
-        """Return deliveries, the newest first."""
+        """Return deliveries, the newest first.
+
+        Parameters
+        ----------
+        state
+            Only deliveries in this state.
+        destination
+            Only deliveries to the destination of this name.
+        limit
+            At most so many.
+        before
+            Only deliveries with a smaller number: those that follow on the next page.
+        is_failing
+            Only those that were tried in vain.
+        """
         statement = _deliveries_with_reports()
         if state is not None:
             statement = statement.where(deliveries.c.state == state)
         if destination is not None:
             statement = statement.where(deliveries.c.destination == destination)
+        if before is not None:
+            statement = statement.where(deliveries.c.delivery_id < before)
+        if is_failing:
+            statement = statement.where(deliveries.c.reason != "", deliveries.c.attempt > 0)
         statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
@@ -155,17 +175,3 @@ def _deliveries_with_reports() -> Select[Any]:
     return select(deliveries, reports.c.sop_class_uid, reports.c.kind).join(
         reports, reports.c.sop_instance_uid == deliveries.c.sop_instance_uid
     )
-
-
-def _cursor_after(study: Study) -> str:
-    text = f"{study.first_received_at.timestamp():.6f} {study.study_uid}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        moment, _, uid = base64.urlsafe_b64decode(padded).decode("ascii").partition(" ")
-        return datetime.fromtimestamp(float(moment), UTC), uid
-    except (ValueError, binascii.Error, OverflowError, OSError):
-        raise NotFound("no such page") from None

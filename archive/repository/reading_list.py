@@ -4,10 +4,23 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from archive.account_tables import users
 from archive.errors import NotFound
@@ -33,11 +46,25 @@ class ReadingListRows(Transactions):
         waiting_cap_seconds: float,
         after: str | None = None,
         band: Band | None = None,
+        is_blind: bool = False,
     ) -> tuple[tuple[WorklistItem, ...], str | None]:
         """Return unread studies: overdue, then AI-positive by probability, then by arrival.
 
         Bands are those of the moment when the first page was asked for, so that pages neither
         repeat nor leave out a study that becomes overdue in between.
+
+        Parameters
+        ----------
+        limit
+            Studies on a page.
+        waiting_cap_seconds
+            Who waits longer is overdue.
+        after
+            The cursor of the page before.
+        band
+            Only this one.
+        is_blind
+            What the model says neither orders the list nor stands in it: overdue, then by arrival.
 
         Raises
         ------
@@ -47,18 +74,22 @@ class ReadingListRows(Transactions):
         with self._reading() as connection:
             now = database_now(connection)
             as_of, place = _read_cursor(after) if after else (now, None)
-            order = _order(as_of - timedelta(seconds=waiting_cap_seconds))
+            order = _order(as_of - timedelta(seconds=waiting_cap_seconds), is_blind=is_blind)
             rows = connection.execute(_page(order, place, band, limit + 1)).all()
             page = rows[:limit]
             readers = _readers(connection, [row.study_uid for row in page], now)
         items = tuple(_item_of(row, readers.get(row.study_uid, ()), now) for row in page)
+        if is_blind:
+            items = tuple(replace(item, presence=None, probability=None) for item in items)
         return items, _cursor_after(page[-1], as_of) if len(rows) > limit else None
 
-    def worklist_counts(self, *, waiting_cap_seconds: float) -> dict[Band, int]:
-        """Return how many unread studies stand in each band."""
+    def worklist_counts(
+        self, *, waiting_cap_seconds: float, is_blind: bool = False
+    ) -> dict[Band, int]:
+        """Return how many unread studies stand in each band; a blind list has no positives."""
         with self._reading() as connection:
             overdue_before = database_now(connection) - timedelta(seconds=waiting_cap_seconds)
-            band = _order(overdue_before)[0]
+            band = _order(overdue_before, is_blind=is_blind)[0]
             rows = connection.execute(
                 select(band, func.count())
                 .select_from(studies)
@@ -271,12 +302,13 @@ def _page(
     )
 
 
-def _order(overdue_before: datetime) -> tuple[Any, Any, Any, Any]:
+def _order(overdue_before: datetime, *, is_blind: bool) -> tuple[Any, Any, Any, Any]:
     """Columns to sort by, all ascending: band, suspicion, arrival, UID."""
+    is_positive = false() if is_blind else studies.c.ai_presence == Presence.PRESENT
     band = case(
         (deferrals.c.study_uid.is_not(None), _BANDS.index(Band.DEFERRED)),
         (studies.c.first_received_at <= overdue_before, _BANDS.index(Band.OVERDUE)),
-        (studies.c.ai_presence == Presence.PRESENT, _BANDS.index(Band.POSITIVE)),
+        (is_positive, _BANDS.index(Band.POSITIVE)),
         else_=_BANDS.index(Band.ROUTINE),
     )
     # Only positives are ordered by what the model says: ordering negatives by score would make

@@ -12,7 +12,7 @@ from pydicom import FileDataset
 from api.auth.accounts import add_token, add_user
 from archive.account_records import AuditEntry, Role, Scope
 from archive.database import Archive, open_archive
-from archive.records import Presence
+from archive.records import DeliveryState, Presence
 from archive.review_records import ReviewReason, Verdict
 from config.settings import ArchiveSettings
 from tests.browser.site import Site, add_heat_map, fill, site
@@ -60,9 +60,12 @@ def shown(
     )
     settle(archive, folder)
     pacs = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": 4242}
+    source = {**pacs, "name": "archive", "priors": 2}
     with (
         beating(archive),
-        site(archive, browser, oidc=provider.settings(), destinations=[pacs]) as running,
+        site(
+            archive, browser, oidc=provider.settings(), destinations=[pacs], sources=[source]
+        ) as running,
     ):
         yield running
     archive.repository.dispose()
@@ -93,6 +96,13 @@ def settle(archive: Archive, folder: Path) -> None:
         archive.repository.add_review(a_review(archive, people["mori"], study, **changes))
     [claim, *_] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
     archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
+    for words in ("no answer from archive", "2 fetched"):
+        searched = archive.repository.claim_prior_search(lease_seconds=60)
+        assert searched is not None
+        if words.startswith("no"):
+            archive.repository.give_up_prior_search(searched, words=words)
+        else:
+            archive.repository.finish_prior_search(searched, words=words)
     for name, scope in (("nightly export", Scope.EXPORT), ("OHIF viewer", Scope.READ)):
         add_token(
             archive,
@@ -137,8 +147,10 @@ def test_no_page_has_a_fault_of_accessibility_or_breaks_the_policy(
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     user = shown.archive.repository.user_of_login("mori")
+    [delivery] = shown.archive.repository.deliveries(state=DeliveryState.GAVE_UP)
     for path in (
-        "/ops", "/model", "/studies", "/docs", "/admin", f"/admin/users/{user.user_id}",
+        "/ops", f"/ops/deliveries/{delivery.delivery_id}", "/model", "/studies", "/docs",
+        "/admin", f"/admin/users/{user.user_id}",
         "/admin/tokens", "/admin/audit?check=yes", "/me", "/help", "/display-test", "/sign-in",
     ):  # fmt: skip
         page.goto(f"{shown.address}{path}")

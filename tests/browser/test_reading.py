@@ -236,10 +236,21 @@ def test_blind_first_covers_the_result_until_the_reader_has_said_something(
     )
     with site(archive, browser, review={"blind_first": True}) as shown:
         page = shown.reading()
+        assert names(page) == ["DOE", "ROE", "LEE", "POE"]  # as they arrived
+        bands = page.locator("#worklist button").evaluate_all("rows => rows.map(r => r.className)")
+        assert bands == ["case routine"] * 4
+        expect(page.locator("#counts")).to_have_text("0 overdue, 4 others")
+        expect(page.locator("#worklist")).not_to_contain_text(re.compile(r"0\.\d|AI positive"))
+        # Of one that has a heat map no more is told than of one that has none.
+        label = re.compile("heat map covered$")
+        expect(page.locator("#stage canvas").first).to_have_attribute("aria-label", label)
+        expect(page.locator("#view-words")).to_contain_text("heat map covered")
+        page.keyboard.press("j")
+        expect(page.locator("#panel-identity")).to_contain_text("ROE")
+        expect(page.locator("#stage canvas").first).to_have_attribute("aria-label", label)
         expect(page.locator("#ai-words")).to_contain_text("covered")
         expect(page.locator("#score")).to_be_hidden()
         page.locator("#correct:disabled").wait_for()
-        expect(page.locator("#worklist")).not_to_contain_text(re.compile(r"0\.\d|AI positive"))
         page.keyboard.press("h")
         expect(page.locator("#view-words")).to_contain_text("heat map covered")
         expect(page.locator("#tool-heat")).to_have_attribute("aria-pressed", "false")

@@ -13,6 +13,7 @@ from archive.records import ImageRefusal, Outcome, Refusal, StudyState
 from tests.browser.site import a_chest, add_case, add_heat_map, looked_at, site
 from tests.builders.arrivals import an_outcome
 from tests.builders.grey_scales import a_radiograph
+from tests.builders.shipped_bundle import SHIPPED, SHIPPED_MODEL
 from tests.web import claim_study, report_radiograph, store_radiograph
 
 pytestmark = pytest.mark.peer("chromium")
@@ -165,6 +166,22 @@ def test_a_second_image_is_a_key_away_and_says_why_it_was_not_analysed(
         page.keyboard.press(".")
         expect(page.locator("#notes")).to_contain_text("image 2 of 2")
         expect(statements).to_contain_text("this image was not analysed: a lateral view")
+
+
+def test_a_score_says_which_model_made_it_and_when_that_was_calibrated(
+    archive: Archive, browser: Browser
+) -> None:
+    ds = a_radiograph(a_chest(1), study_uid="1.2.3.1", sop_instance_uid="1.2.3.1.1.1")
+    store_radiograph(archive, ds, patient_name="Doe^Jane")
+    outcome = replace(an_outcome(1, 900), model=SHIPPED_MODEL)
+    archive.repository.finish_study(claim_study(archive), outcome, destinations=[])
+    with site(archive, browser) as shown:
+        page = shown.reading()
+        looked_at(page, "DOE")
+        expect(page.locator("#ai-model")).to_have_text(
+            f"{SHIPPED.name} {SHIPPED.version}+{SHIPPED.weights_sha256[:6]}, "
+            f"calibrated {SHIPPED.calibrated_on}"
+        )
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ expected-statuses = ["2xx", "400", "401", "403", "404", "406", "422"]
 "path.study_uid" = "1.2.3.1"
 "path.sop_instance_uid" = "1.2.3.1.1.1"
 "path.series_uid" = "1.2.3.1.1"
+"path.version" = "1.0.0"
 """
 
 

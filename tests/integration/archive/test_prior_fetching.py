@@ -1,7 +1,15 @@
 """Which studies get their priors looked for, and which come as priors, on both databases."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
 from archive.database import Archive
+from archive.errors import NotFound
+from archive.prior_records import PriorSearchState
 from archive.records import StudyUid
+from archive.schema import studies
 from tests.builders.arrivals import an_arrival
 from tests.integration.archive.test_receiving import STUDY, queue_now
 
@@ -50,3 +58,47 @@ def test_what_was_expected_too_long_ago_is_an_ordinary_study(any_archive: Archiv
     other = StudyUid("1.2.3.77")
     assert any_archive.repository.expect_prior(other, source="pacs", within_seconds=-1)
     assert any_archive.repository.source_of_prior(other) is None
+
+
+def test_searches_are_listed_by_state_and_page_by_page(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    for study in (1, 2, 3):
+        a_queued_study(any_archive, study)
+        assert repository.claim_prior_search(lease_seconds=60)
+    repository.finish_prior_search(StudyUid("1.2.3.1"), words="2 fetched")
+    repository.give_up_prior_search(StudyUid("1.2.3.2"), words="no answer")
+    seen: list[tuple[str, str, str]] = []
+    cursor: str | None = None
+    while True:
+        found, cursor = repository.prior_searches(limit=2, before=cursor)
+        seen += [(one.study_uid, one.state, one.words) for one in found]
+        if cursor is None:
+            break
+    assert seen == [
+        ("1.2.3.3", "WAITING", ""),
+        ("1.2.3.2", "GAVE_UP", "given up: no answer"),
+        ("1.2.3.1", "DONE", "2 fetched"),
+    ]
+    assert set(repository.prior_search_counts().values()) == {1}
+    [given_up], _ = repository.prior_searches(limit=9, state=PriorSearchState.GAVE_UP)
+    assert given_up.study_uid == "1.2.3.2"
+    with pytest.raises(NotFound):
+        repository.prior_searches(limit=9, before="nonsense")
+
+
+def test_a_finished_search_is_made_again_when_it_is_asked_for_however_old_the_study_is(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    a_queued_study(any_archive)
+    assert repository.claim_prior_search(lease_seconds=60) == STUDY
+    with pytest.raises(NotFound):
+        repository.replay_prior_search(STUDY)
+    repository.give_up_prior_search(STUDY, words="no answer")
+    with repository._writing() as connection:
+        connection.execute(
+            update(studies).values(first_received_at=datetime.now(UTC) - timedelta(days=9))
+        )
+    repository.replay_prior_search(STUDY)
+    assert repository.claim_prior_search(lease_seconds=60) == STUDY
+    assert repository.prior_search_attempts(STUDY) == 1

@@ -40,6 +40,25 @@ def test_the_overdue_come_first_whatever_the_model_says(any_archive: Archive) ->
     assert uids(any_archive, 0.0) == ["1", "2", "3", "4", "5", "6"]
 
 
+def test_a_blind_list_is_ordered_by_arrival_and_tells_nothing_of_the_model(
+    any_archive: Archive,
+) -> None:
+    fill(any_archive)
+    repository = any_archive.repository
+    user = a_radiologist(any_archive)
+    repository.defer(StudyUid("1.2.3.1"), user_id=user.user_id, reason="wait for the prior")
+    items, cursor = repository.worklist(limit=3, waiting_cap_seconds=LONG, is_blind=True)
+    assert [item.study.study_uid for item in items] == ["1.2.3.2", "1.2.3.3", "1.2.3.4"]
+    assert {(item.band, item.presence, item.probability) for item in items} == {
+        (Band.ROUTINE, None, None)
+    }
+    rest, _ = repository.worklist(limit=9, waiting_cap_seconds=LONG, is_blind=True, after=cursor)
+    assert [item.study.study_uid for item in rest] == ["1.2.3.5", "1.2.3.6", "1.2.3.1"]
+    assert uids(any_archive, band=Band.POSITIVE, is_blind=True) == []
+    counts = repository.worklist_counts(waiting_cap_seconds=LONG, is_blind=True)
+    assert (counts[Band.POSITIVE], counts[Band.ROUTINE], counts[Band.DEFERRED]) == (0, 5, 1)
+
+
 def test_pages_follow_each_other_without_gap_or_repeat(any_archive: Archive) -> None:
     fill(any_archive)
     seen: list[str] = []

@@ -1,13 +1,14 @@
 """What our reports say, said in HL7 v2 and in FHIR: the same, and nothing that frightens."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
 from archive.records import Presence, StudyState
-from config.destinations import FhirDestination, Hl7v2Destination
+from config.destinations import Hl7v2Destination
 from dicom_node.errors import ReportUnreadable
 from dicom_node.fhir import bundle_of
 from dicom_node.hl7v2 import acknowledgement_in, control_id, oru_r01
@@ -31,9 +32,7 @@ from tests.builders.studies import as_dataset
 RIS = Hl7v2Destination(
     name="ris", host="127.0.0.1", port=2575, assigning_authority="HOSPITAL", receiving_facility="R"
 )
-EHR = FhirDestination(
-    name="ehr", url="http://127.0.0.1/fhir", patient_identifier_system="urn:oid:1.2.3"
-)
+in_fhir = partial(bundle_of, form="transaction", identifier_system="urn:oid:1.2.3")
 NAMELESS = {"no PatientID", "PatientID empty"}
 
 
@@ -49,7 +48,7 @@ def observation(lines: list[str], code: str) -> list[str]:
 
 
 def resources(ds: Dataset) -> list[dict[str, Any]]:
-    bundle = json.loads(bundle_of(read_report(encode(ds)), EHR))
+    bundle = json.loads(in_fhir(read_report(encode(ds))))
     return [entry["resource"] for entry in bundle["entry"]]
 
 
@@ -140,19 +139,19 @@ def test_a_patient_id_belongs_to_the_authority_that_the_images_name_or_the_site(
 def test_a_dirty_header_is_told_or_refused_but_breaks_nothing(dirt: Any) -> None:
     report = read_report(encode(an_ai_result(as_dataset(file_bytes(dirt.make())))))
     if dirt.name in NAMELESS:
-        for tell in (lambda: oru_r01(report, RIS), lambda: bundle_of(report, EHR)):
+        for tell in (lambda: oru_r01(report, RIS), lambda: in_fhir(report)):
             with pytest.raises(ReportUnreadable, match="patient ID"):
                 tell()
         return
     assert oru_r01(report, RIS)
-    assert bundle_of(report, EHR)
+    assert in_fhir(report)
 
 
 def test_the_same_report_is_written_in_the_same_bytes() -> None:
     content = encode(an_ai_result(radiograph()))
     first, second = read_report(content), read_report(content)
     assert oru_r01(first, RIS) == oru_r01(second, RIS)
-    assert bundle_of(first, EHR) == bundle_of(second, EHR)
+    assert in_fhir(first) == in_fhir(second)
     assert len(control_id(first)) == 20
 
 

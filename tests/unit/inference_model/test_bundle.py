@@ -194,6 +194,15 @@ def test_a_version_is_measured_on_the_test_split_only_once(
     assert a_bundle(bundle, prepared, version="1.0.1").version == "1.0.1"
 
 
+def test_a_bundle_of_before_there_was_a_date_was_calibrated_when_it_was_made(
+    bundle: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert manifest.pop("calibrated") == manifest["created"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert read_manifest(tmp_path).calibrated_on == read_manifest(bundle).created
+
+
 def test_a_gate_is_added_to_a_bundle_without_touching_its_weights(
     bundle: Path, prepared: PreparedSet, tmp_path: Path
 ) -> None:
@@ -205,6 +214,7 @@ def test_a_gate_is_added_to_a_bundle_without_touching_its_weights(
 
     assert (new.version, new.weights_sha256) == ("1.0.7", old.weights_sha256)
     assert new.figures == old.figures
+    assert (new.created, new.calibrated_on) == (date(2026, 1, 3), old.calibrated_on)
     assert new.gate is not None
     assert [one.split for one in new.gate.figures] == ["validation", "varied validation", "test"]
     verify_vectors(load_classifier(out), out)

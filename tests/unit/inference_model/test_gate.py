@@ -12,13 +12,12 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from inference.bundle import GATE_FILE, verify_bundle
+from inference.bundle import GATE_FILE, SHIPPED_BUNDLES, verify_bundle
 from inference.errors import BundleInvalid
 from inference.gate import Gate, gate_of, gate_tensors, is_stranger
 from inference.model import Classifier, load_classifier
 from inference.pixels import read_pixels, read_raster
 from inference.preprocessing import to_model_input
-from inference.worker import SHIPPED_BUNDLES
 from tests.builders.radiographs import WHITE, drawn_chest
 from training.samples import as_png
 from training.synthesis import draw_limb

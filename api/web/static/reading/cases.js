@@ -2,6 +2,7 @@
 /** Cases ready to be shown: the study, its image, its tables. The next ones are fetched ahead. */
 
 import { getBytes, getJson } from "./requests.js";
+import { site } from "./site.js";
 
 /**
  * @typedef {{name: string, rows: number, columns: number, values: Uint8Array | Uint16Array}} Level
@@ -111,9 +112,9 @@ export async function fetchHeatMap(address) {
   return { width: canvas.width, height: canvas.height, values };
 }
 
-/** The images of a study, the most suspicious first. @param {any} study @returns {string[]} */
+/** The images of a study, the most suspicious first; blind first, as they came. @param {any} study @returns {string[]} */
 function imagesOf(study) {
-  const result = study.results.find((/** @type {any} */ one) => one.is_current);
+  const result = site.isBlindFirst ? null : study.results.find((/** @type {any} */ one) => one.is_current);
   /** @type {Map<string, number>} */
   const suspicion = new Map(
     (result ? result.findings : []).map((/** @type {any} */ one) => [one.sop_instance_uid, one.probability]),

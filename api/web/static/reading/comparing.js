@@ -36,6 +36,8 @@ export class Comparison {
     element("tool-prior").setAttribute("aria-pressed", "true");
     const viewer = new Viewer(element("prior-stage"), site.painter);
     this.viewer = viewer;
+    viewer.addEventListener("lost", () => say("prior-words", "The prior is lost: this machine stopped painting it."));
+    viewer.addEventListener("regained", () => say("prior-words", ""));
     try {
       const prior = await getCase(studyUid);
       if (turn !== this.desk.turn || this.viewer !== viewer) return;

@@ -15,6 +15,8 @@ const PREFETCHED = 3;
 const LOADING_WORDS_AFTER_MILLISECONDS = 200;
 const LEASE_AGAIN_SECONDS = 45;
 const COUNT_EVERY_MILLISECONDS = 100;
+const LOST_WORDS = "The image is lost: this machine stopped painting it. Nothing can be decided until it is shown again.";
+const GONE_WORDS = "The image cannot be shown: this browser paints no more. Load the page anew.";
 
 export class Desk extends EventTarget {
   /**
@@ -39,6 +41,9 @@ export class Desk extends EventTarget {
     /** @type {"" | "PRESENT" | "ABSENT"} what the reader said before the AI result was uncovered */
     this.opinion = "";
     viewer.addEventListener("painted", () => this.measure());
+    viewer.addEventListener("lost", () => this.sayUnseen(LOST_WORDS));
+    viewer.addEventListener("gone", () => this.sayUnseen(GONE_WORDS));
+    viewer.addEventListener("regained", () => say("stage-words", ""));
     setInterval(() => this.count(), COUNT_EVERY_MILLISECONDS);
     setInterval(() => this.keepLease(), LEASE_AGAIN_SECONDS * 1000);
     window.addEventListener("pagehide", () => this.endReading());
@@ -98,11 +103,20 @@ export class Desk extends EventTarget {
     const { picture, fault } = this.shown;
     say("stage-words", picture ? "" : `Image cannot be shown: ${fault}`);
     this.viewer.show(picture);
+    if (this.viewer.isLost) this.sayUnseen(LOST_WORDS);
+  }
+
+  /** Say why nothing is to be seen, and let nothing be decided meanwhile. @param {string} words */
+  sayUnseen(words) {
+    if (this.viewer.picture) say("stage-words", words);
+    this.count();
   }
 
   showStudy() {
     if (!this.shown) return;
     const { study, images, picture } = this.shown;
+    this.viewer.isHeatCovered = this.isCovered();
+    this.viewer.requestPaint();
     showIdentity(study);
     showResult(study, this.isCovered(), images[this.imageNumber]);
     showPriors(study, (uid) => this.dispatchEvent(new CustomEvent("compare", { detail: uid })));
@@ -193,6 +207,7 @@ export class Desk extends EventTarget {
 
   measure() {
     const now = performance.now();
+    say("stage-words", "");
     this.countedAt = now;
     tell(this.isFirst ? "first_image" : "next_image", this.isFirst ? now : now - this.askedAt);
     this.isFirst = false;

@@ -17,7 +17,7 @@ export function drawMeasure(viewer) {
   const { measure, overlay } = viewer;
   const context = /** @type {CanvasRenderingContext2D} */ (overlay.getContext("2d"));
   context.clearRect(0, 0, overlay.width, overlay.height);
-  if (!measure || !viewer.picture) return;
+  if (!measure || !viewer.picture || viewer.isLost) return;
   const from = toScreen(viewer.view, measure.from, viewer.screen, viewer.aspect);
   const to = toScreen(viewer.view, measure.to, viewer.screen, viewer.aspect);
   context.beginPath();

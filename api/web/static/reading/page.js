@@ -42,8 +42,8 @@ viewer.addEventListener("changed", () => {
 });
 
 function heatWords() {
-  if (!viewer.picture?.display.heat_map) return "none";
   if (desk.isCovered()) return "covered";
+  if (!viewer.picture?.display.heat_map) return "none";
   if (!viewer.heat.isShown) return "off";
   return viewer.heat.isOutline ? "outline" : `${Math.round(viewer.heat.opacity * 100)} %`;
 }

@@ -38,6 +38,10 @@ export function canvasPainter(canvas) {
     isLookedUp = true;
   };
 
+  // A canvas too large for this browser has no pixels; older browsers never lose one.
+  const isGone = () =>
+    [context, greys.getContext("2d")].some((one) => !one || Boolean(/** @type {any} */ (one).isContextLost?.()));
+
   return {
     name: "canvas",
     longestSide: 16384,
@@ -57,14 +61,14 @@ export function canvasPainter(canvas) {
       heatMap = heat;
       drawnThreshold = -1;
     },
-    /** @param {import("./viewer.js").Scene} scene */
+    /** @param {import("./viewer.js").Scene} scene @returns {boolean} whether the picture is there now */
     paint({ view, aspect, isInverted, heat }) {
       lookUp();
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.filter = "none";
       context.fillStyle = "#000";
       context.fillRect(0, 0, canvas.width, canvas.height);
-      if (!isLookedUp) return;
+      if (!isLookedUp || isGone()) return false;
       const left = canvas.width / 2 - view.x * view.zoom;
       const top = canvas.height / 2 - view.y * view.zoom * aspect;
       const width = image.width * view.zoom;
@@ -79,7 +83,7 @@ export function canvasPainter(canvas) {
         context.fillRect(left, top, width, height);
         context.globalCompositeOperation = "source-over";
       }
-      if (!heat.isShown || !heatMap) return;
+      if (!heat.isShown || !heatMap) return true;
       if (drawnThreshold !== heat.threshold) {
         drawHeat(hot, edge, heatMap, heat.threshold);
         drawnThreshold = heat.threshold;
@@ -87,6 +91,7 @@ export function canvasPainter(canvas) {
       context.globalAlpha = heat.isOutline ? 1 : heat.opacity;
       context.drawImage(heat.isOutline ? edge : hot, left, top, width, height);
       context.globalAlpha = 1;
+      return true;
     },
   };
 }

@@ -115,6 +115,7 @@ export function webglPainter(canvas) {
   const textures = { pixels: gl.createTexture(), table: gl.createTexture(), heat: gl.createTexture(), colours: gl.createTexture() };
   let level = { width: 1, height: 1 };
   let image = { width: 1, height: 1 };
+  let isWhole = true;
   gl.useProgram(program);
   gl.bindVertexArray(gl.createVertexArray());
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -135,6 +136,8 @@ export function webglPainter(canvas) {
       gl.bindTexture(gl.TEXTURE_2D, textures.pixels);
       gl.texImage2D(gl.TEXTURE_2D, 0, is16 ? gl.R16UI : gl.R8UI, level.width, level.height, 0, gl.RED_INTEGER, is16 ? gl.UNSIGNED_SHORT : gl.UNSIGNED_BYTE, shown.values);
       unblended(gl, gl.NEAREST);
+      // Where the memory is not enough the texture stays black, and only this tells it.
+      isWhole = gl.getError() === gl.NO_ERROR;
     },
     /** @param {Uint8Array} table */
     setTable(table) {
@@ -144,7 +147,7 @@ export function webglPainter(canvas) {
     setHeatMap(heat) {
       if (heat) upload(gl, 2, textures.heat, gl.R8, heat.width, heat.height, gl.RED, heat.values, gl.LINEAR);
     },
-    /** @param {import("./viewer.js").Scene} scene */
+    /** @param {import("./viewer.js").Scene} scene @returns {boolean} whether the picture is there now */
     paint({ view, aspect, isInverted, heat }) {
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.uniform2f(place("screen"), canvas.width, canvas.height);
@@ -157,6 +160,7 @@ export function webglPainter(canvas) {
       gl.uniform1f(place("threshold"), heat.threshold);
       gl.uniform1f(place("outline"), heat.isOutline ? 1 : 0);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
+      return isWhole && !gl.isContextLost();
     },
   };
 }

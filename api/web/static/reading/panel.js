@@ -1,6 +1,7 @@
 // @ts-check
 /** The panel at the right: what the AI says, what limits it, priors, and what was decided. */
 
+import { site } from "./site.js";
 import { others, personName, waiting } from "./worklist.js";
 
 const PRESENCE = /** @type {Record<string, string>} */ ({
@@ -64,9 +65,10 @@ export function showResult(study, isCovered, imageUid = "") {
   element("score").setAttribute("aria-label", `probability ${finding.probability.toFixed(2)} of 1, threshold ${finding.threshold.toFixed(2)}`);
 }
 
-/** The version and the beginning of the weights' digest: what exactly said this. @param {any} model */
-function modelWords({ name, version, weights_sha256: digest }) {
-  return `${name} ${version}${digest ? `+${digest.slice(0, 6)}` : ""}`;
+/** Version, beginning of the weights' digest, day of the threshold: what exactly said this. @param {any} model */
+function modelWords({ name, version, weights_sha256: digest, calibrated_on: day }) {
+  const calibrated = day ? `, calibrated ${day}` : "";
+  return `${name} ${version}${digest ? `+${digest.slice(0, 6)}` : ""}${calibrated}`;
 }
 
 /** Why images were not scored, the shown one first. @param {any} result @param {string} imageUid @returns {string[]} */
@@ -108,7 +110,7 @@ export function showPriors(study, onCompare) {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
-    const said = prior.presence ? PRESENCE_SAID[prior.presence] : "no result";
+    const said = prior.presence ? PRESENCE_SAID[prior.presence] : site.isBlindFirst ? "not told" : "no result";
     const number = prior.probability === null ? "" : ` ${prior.probability.toFixed(2)}`;
     button.textContent = `${date(prior.study.study_date) || "no date"}: ${said}${number}${prior.verdict ? " (reviewed)" : ""}`;
     button.addEventListener("click", () => onCompare(prior.study.study_uid));

@@ -10,7 +10,7 @@ const CLICK_PIXELS = 4;
 
 /** @param {import("./viewer.js").Viewer} viewer */
 export function followPointer(viewer) {
-  const { holder, canvas } = viewer;
+  const { holder } = viewer;
   /** @type {Point | null} where the pointer was last, while something is dragged */
   let last = null;
   /** @type {Point} */
@@ -19,8 +19,8 @@ export function followPointer(viewer) {
 
   /** @param {MouseEvent} event @returns {Point} in device pixels of the canvas */
   const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const ratio = canvas.width / Math.max(box.width, 1);
+    const box = viewer.canvas.getBoundingClientRect();
+    const ratio = viewer.canvas.width / Math.max(box.width, 1);
     return { x: (event.clientX - box.left) * ratio, y: (event.clientY - box.top) * ratio };
   };
   /** @param {Point} at */
@@ -28,7 +28,7 @@ export function followPointer(viewer) {
 
   holder.addEventListener("contextmenu", (event) => event.preventDefault());
   holder.addEventListener("pointerdown", (event) => {
-    if (!viewer.picture) return;
+    if (!viewer.picture || viewer.isLost) return;
     last = place(event);
     pressedAt = last;
     action = event.button === 2 || event.shiftKey || event.button === 1 ? "pan" : viewer.tool;
@@ -48,7 +48,7 @@ export function followPointer(viewer) {
     } else if (last) {
       const [dx, dy] = [now.x - last.x, now.y - last.y];
       if (action === "pan") viewer.pan(dx, dy);
-      else viewer.changeWindow(dy / canvas.height, (dx / canvas.width) * 2);
+      else viewer.changeWindow(dy / viewer.screen.height, (dx / viewer.screen.width) * 2);
     }
     if (last) last = now;
   });

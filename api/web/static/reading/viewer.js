@@ -3,6 +3,7 @@
 
 import { fetchHeatMap } from "./cases.js";
 import { greyTable, wholeRange } from "./grey.js";
+import { watchLoss } from "./losing.js";
 import { drawMeasure, measureWords, short } from "./measure.js";
 import { canvasPainter } from "./paint_canvas.js";
 import { hasGraphicsProcessor, webglPainter } from "./paint_webgl.js";
@@ -15,6 +16,7 @@ import { fitted, moved, oneToOne, zoomed } from "./view.js";
  * @typedef {{isShown: boolean, isOutline: boolean, opacity: number, threshold: number}} Heat
  * @typedef {{view: View, aspect: number, isInverted: boolean, heat: Heat}} Scene
  * @typedef {"window" | "length" | "box"} Tool
+ * @typedef {ReturnType<typeof canvasPainter> | ReturnType<typeof webglPainter>} Painter
  */
 
 // Who only glances at an image before the next one needs no more than the first look.
@@ -33,6 +35,8 @@ export class Viewer extends EventTarget {
     this.canvas.setAttribute("role", "img");
     this.overlay.setAttribute("aria-hidden", "true");
     holder.append(this.canvas, this.overlay);
+    /** Whether the browser took away what was painted: then nothing is shown. */
+    this.isLost = false;
     this.painter = chosenPainter(this.canvas, painterName);
     /** @type {import("./cases.js").Picture | null} */
     this.picture = null;
@@ -42,16 +46,23 @@ export class Viewer extends EventTarget {
     this.isInverted = false;
     /** @type {number | null} the preset shown; null where the reader chose a window */
     this.preset = 0;
+    /** @type {Uint8Array | null} the grey of every stored value, as it is shown now */
+    this.table = null;
     /** @type {Window} */
     this.window = { centre: 0, width: 1, function: "LINEAR" };
     /** @type {Heat} */
     this.heat = { isShown: false, isOutline: false, opacity: 0.5, threshold: 0.3 };
+    /** Whether not even that there is a heat map may be told. */
+    this.isHeatCovered = false;
     /** @type {Tool} */
     this.tool = "window";
     /** @type {import("./measure.js").Measure | null} */
     this.measure = null;
     this.frame = 0;
+    /** When the picture came on the screen; 0 while it is not there. */
     this.paintedAt = 0;
+    this.wasPainted = false;
+    this.loss = watchLoss(this);
     followPointer(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(holder);
@@ -68,6 +79,7 @@ export class Viewer extends EventTarget {
     this.tool = "window";
     this.holder.dataset.tool = this.tool;
     this.paintedAt = 0;
+    this.wasPainted = false;
     if (picture) {
       this.painter.setPixels(picture.level, this.image);
       this.heat.threshold = picture.display.heat_map_threshold ?? 0.3;
@@ -112,7 +124,13 @@ export class Viewer extends EventTarget {
       preset.centre === null
         ? wholeRange(this.picture.modality, this.picture.level.values)
         : { centre: preset.centre, width: preset.width, function: preset.function };
-    this.painter.setTable(this.picture.tables[this.preset]);
+    this.setTable(this.picture.tables[this.preset]);
+  }
+
+  /** @param {Uint8Array} table */
+  setTable(table) {
+    this.table = table;
+    this.painter.setTable(table);
     this.requestPaint();
   }
 
@@ -130,8 +148,7 @@ export class Viewer extends EventTarget {
       width: Math.max(this.window.width * Math.exp(width), 1e-3),
     };
     this.preset = null;
-    this.painter.setTable(greyTable(this.picture.modality, this.window, this.picture.display.is_inverse));
-    this.requestPaint();
+    this.setTable(greyTable(this.picture.modality, this.window, this.picture.display.is_inverse));
   }
 
   /** Show exactly this window. @param {Window} window */
@@ -191,27 +208,43 @@ export class Viewer extends EventTarget {
 
   paint() {
     this.frame = 0;
-    this.canvas.hidden = !this.picture;
-    if (this.picture) {
-      this.painter.paint({ view: this.view, aspect: this.aspect, isInverted: this.isInverted, heat: this.heat });
-      if (!this.paintedAt) {
-        this.paintedAt = performance.now();
-        this.dispatchEvent(new Event("painted"));
-        const { picture } = this;
-        setTimeout(() => void this.sharpen(picture), SHARPEN_AFTER_MILLISECONDS);
-      }
-    }
+    if (this.picture && !this.isLost) this.paintPicture(this.picture);
+    this.canvas.hidden = !this.picture || this.isLost;
     drawMeasure(this);
     this.canvas.setAttribute("aria-label", this.words());
     this.dispatchEvent(new Event("changed"));
   }
 
+  /** @param {import("./cases.js").Picture} picture */
+  paintPicture(picture) {
+    const isPainted = this.painter.paint({ view: this.view, aspect: this.aspect, isInverted: this.isInverted, heat: this.heat });
+    if (!isPainted) this.loss.lose();
+    if (!isPainted || this.paintedAt) return;
+    this.paintedAt = performance.now();
+    this.dispatchEvent(new Event(this.wasPainted ? "regained" : "painted"));
+    if (this.wasPainted) return;
+    this.wasPainted = true;
+    setTimeout(() => void this.sharpen(picture), SHARPEN_AFTER_MILLISECONDS);
+  }
+
+  /** Paint by another painter what is shown now. @param {Painter} painter */
+  usePainter(painter) {
+    this.painter = painter;
+    this.isLost = false;
+    if (this.picture) {
+      painter.setPixels(this.picture.level, this.image);
+      if (this.table) painter.setTable(this.table);
+      painter.setHeatMap(this.picture.heat);
+    }
+    this.requestPaint();
+  }
+
   /** What is shown, for those who do not see it. */
   words() {
-    if (!this.picture) return "no image";
+    if (!this.picture || this.isLost) return "no image";
     const { centre, width } = this.window;
     const preset = this.preset === null ? "" : `${this.picture.display.presets[this.preset].name}, `;
-    const heat = !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
+    const heat = this.isHeatCovered ? "heat map covered" : !this.picture.display.heat_map ? "no heat map" : this.heat.isShown ? `heat map on${this.heat.isOutline ? ", outline" : ""}` : "heat map off";
     const said = measureWords(this);
     return `Radiograph, ${preset}window ${short(width)} centre ${short(centre)}, zoom ${Math.round(this.view.zoom * 100)} percent${this.isInverted ? ", inverted" : ""}${said ? `, ${said}` : ""}, ${heat}`;
   }
@@ -249,6 +282,7 @@ export class Viewer extends EventTarget {
   /** Take the canvases away again. */
   remove() {
     this.watcher.disconnect();
+    this.loss.end();
     cancelAnimationFrame(this.frame);
     this.canvas.remove();
     this.overlay.remove();

@@ -111,7 +111,8 @@ export class Worklist extends EventTarget {
 
   /** @param {Record<string, number>} counts */
   showCounts({ OVERDUE, POSITIVE, ROUTINE, DEFERRED }) {
-    this.counts.textContent = `${OVERDUE} overdue, ${POSITIVE} AI positive, ${ROUTINE} others${DEFERRED ? `, ${DEFERRED} put off` : ""}`;
+    const others = site.isBlindFirst ? `${ROUTINE} others` : `${POSITIVE} AI positive, ${ROUTINE} others`;
+    this.counts.textContent = `${OVERDUE} overdue, ${others}${DEFERRED ? `, ${DEFERRED} put off` : ""}`;
   }
 
   draw() {
@@ -125,17 +126,14 @@ export class Worklist extends EventTarget {
 
 /** @param {any} entry @param {boolean} isCurrent */
 function row(entry, isCurrent) {
-  const { study, band } = entry;
+  const { study, band, probability } = entry;
   const item = document.createElement("li");
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.study = study.study_uid;
-  // Blind first: what the AI says is not told here either.
-  const told = site.isBlindFirst && band === "POSITIVE" ? "ROUTINE" : band;
-  const probability = site.isBlindFirst ? null : entry.probability;
-  button.className = `case ${told.toLowerCase()}`;
+  button.className = `case ${band.toLowerCase()}`;
   button.setAttribute("aria-current", String(isCurrent));
-  const [sign, words] = SIGNS[told];
+  const [sign, words] = SIGNS[band];
   const first = line("span", "who", `${sign} ${personName(study.patient.name) || "unnamed"}`);
   const score = line("span", "score", probability === null ? "" : probability.toFixed(2));
   const readers = others(entry.readers).map((name) => `(${name})`).join(" ");
