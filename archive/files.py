@@ -1,8 +1,9 @@
 """The only disk I/O: objects are written whole and durable, read back checked, never changed.
 
-Durable means: written to a temporary file in the same file system, fsync, rename, fsync of the
-folder (and of a folder that was made on the way). Paths are computed here from checked UIDs and
-never taken from a peer.
+Durable means: written to a temporary file in the same file system, linked to its place, fsync of
+the file and of the folder (and of a folder that was made on the way). The link comes first, so that
+file and folder are made durable by one commit of the file system's journal. Paths are computed here
+from checked UIDs and never taken from a peer.
 """
 
 import contextlib
@@ -69,6 +70,10 @@ class FileStore:
     def new_temporary_file(self) -> Path:
         """Return a path inside `incoming` at which nothing stands yet."""
         return self.incoming / f"{uuid.uuid4().hex}.part"
+
+    def has_received(self, key: InstanceKey, *, data_set_sha256: str) -> bool:
+        """Whether something stands at the place of a received file: recorded, or about to be."""
+        return (self._root / _place(RECEIVED, key, data_set_sha256)).exists()
 
     def keep_received(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
         """Move a received file to its place, durable on return.
@@ -139,9 +144,17 @@ class FileStore:
     def _keep(self, temporary: Path, place: Path) -> FileKey:
         target = self._root / place
         with _translated():
-            _sync_file(temporary)
             _make_folder(target.parent)
-            temporary.rename(target)
+            try:
+                os.link(temporary, target)
+            except OSError:
+                # Its equal stands there and may be recorded: it is replaced only by what is
+                # durable. Or the file system knows no links.
+                _sync_file(temporary)
+                temporary.rename(target)
+            else:
+                _sync_file(target)
+                temporary.unlink()
             _sync_folder(target.parent)
         return FileKey(str(place))
 

@@ -29,6 +29,10 @@ class ObjectRefused(DicomNodeError):
         self.comment = comment
 
 
+class MessageMalformed(DicomNodeError):
+    """What a peer sends in its PDUs are no DIMSE messages; its association is aborted."""
+
+
 class HeaderUnreadable(DicomNodeError):
     """The beginning of a data set is not DICOM in its transfer syntax."""
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import structlog
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
@@ -33,13 +32,11 @@ from dicom_node.statuses import (
     Rejection,
     StoreStatus,
 )
+from dicom_node.store_command import StoreAnswer, StoreRequest
 from dicom_node.traffic import Traffic
 from dicom_node.upper_layer import prefer_requestors_order
 
 _log = structlog.get_logger()
-
-# Error Comment (0000,0902) is LO: 64 characters (PS3.7 E.1-1, PS3.5 6.2).
-_COMMENT_LENGTH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,36 +97,46 @@ def handle_turned_away(label: str, reason: str, reception: Reception) -> None:
 
 def handle_accepted(event: Event) -> None:
     """Note an association that was opened."""
-    _log.info("association opened", **_ends(event), peer=event.assoc.requestor.address)
+    _log.info("association opened", **_ends(event.assoc), peer=event.assoc.requestor.address)
 
 
 def handle_echo(event: Event) -> int:
     """Answer C-ECHO (PS3.4 annex A)."""
-    _log.info("echo answered", **_ends(event))
+    _log.info("echo answered", **_ends(event.assoc))
     return int(StoreStatus.SUCCESS)
 
 
-def handle_store(event: Event, reception: Reception) -> Dataset:
+def handle_store(
+    association: Association,
+    request: StoreRequest,
+    data_set: IncomingDataSet,
+    reception: Reception,
+) -> StoreAnswer:
     """Answer C-STORE (PS3.4 annex B); 0x0000 only once bytes and row are durable."""
-    reception.traffic.begin(id(event.assoc))
-    data_set = cast(C_STORE, event.request).DataSet
+    ends = _ends(association)
     try:
-        file = _finished(data_set)
-        kept = keep(file, _sender(event), reception.archive)
-        return _after(kept, file, event, reception)
+        file = data_set.finish()
+        sender = Sender(calling_ae_title=ends["calling_ae"], called_ae_title=ends["called_ae"])
+        kept = keep(file, sender, reception.archive)
+        return _after(kept, file, association, reception)
     except ObjectRefused as refusal:
-        return _refuse(event, refusal.status, refusal.comment)
+        status, comment = refusal.status, refusal.comment
     except StorageFull:
-        return _refuse(event, StoreStatus.OUT_OF_RESOURCES, "no room left")
+        status, comment = StoreStatus.OUT_OF_RESOURCES, "no room left"
     except ArchiveUnavailable:
-        return _refuse(event, StoreStatus.PROCESSING_FAILURE, "the archive does not answer")
+        status, comment = StoreStatus.PROCESSING_FAILURE, "the archive does not answer"
     except Exception as error:  # noqa: BLE001  # the loop of this process; see the module
         # The message of an unexpected error may quote the object, so only its kind is logged.
-        _log.error("object failed", error=type(error).__name__, **_ends(event))
-        return _answer(StoreStatus.PROCESSING_FAILURE, "unexpected failure")
-    finally:
-        if isinstance(data_set, IncomingDataSet):
-            data_set.close()
+        _log.error("object failed", error=type(error).__name__, **ends)
+        return StoreAnswer(status=StoreStatus.PROCESSING_FAILURE, comment="unexpected failure")
+    _log.warning(
+        "object refused",
+        status=f"0x{status:04X}",
+        reason=comment,
+        instance=uid_digest(request.command.sop_instance_uid),
+        **ends,
+    )
+    return StoreAnswer(status=status, comment=comment)
 
 
 def handle_report(event: Event, reception: Reception) -> tuple[int, None]:
@@ -151,63 +158,35 @@ def handle_closed(event: Event, reception: Reception) -> None:
 
 def handle_ended(event: Event, how: str) -> None:
     """Note how an association ended."""
-    _log.info("association ended", reason=how, **_ends(event))
+    _log.info("association ended", reason=how, **_ends(event.assoc))
 
 
-def _finished(data_set: object) -> ReceivedFile:
-    if not isinstance(data_set, IncomingDataSet):
-        raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "the data set is missing")
-    return data_set.finish()
-
-
-def _after(kept: Kept, file: ReceivedFile, event: Event, reception: Reception) -> Dataset:
+def _after(
+    kept: Kept, file: ReceivedFile, association: Association, reception: Reception
+) -> StoreAnswer:
     key = kept.admission.key
     about = {
         "study": uid_digest(key.study_uid),
         "instance": uid_digest(key.sop_instance_uid),
         "byte_count": file.byte_count,
-        **_ends(event),
+        **_ends(association),
     }
     if kept.recorded is Recorded.CONFLICT:
         _log.warning("object kept apart: its UID stands for another", **about)
-        return _answer(StoreStatus.DUPLICATE_INSTANCE, "UID is in use by another object")
-    reception.open_studies.add(id(event.assoc), key.study_uid)
+        return StoreAnswer(
+            status=StoreStatus.DUPLICATE_INSTANCE, comment="UID is in use by another object"
+        )
+    reception.open_studies.add(id(association), key.study_uid)
     _log.info(
         "object received" if kept.recorded is Recorded.NEW else "object received again",
         sop_class=UID(file.heading.command.sop_class_uid).name,
         transfer_syntax=file.heading.transfer_syntax.name,
         **about,
     )
-    return _answer(StoreStatus.SUCCESS, "")
+    return StoreAnswer(status=StoreStatus.SUCCESS)
 
 
-def _refuse(event: Event, status: StoreStatus, comment: str) -> Dataset:
-    uid = str(cast(C_STORE, event.request).AffectedSOPInstanceUID or "")
-    _log.warning(
-        "object refused",
-        status=f"0x{status:04X}",
-        reason=comment,
-        instance=uid_digest(uid),
-        **_ends(event),
-    )
-    return _answer(status, comment)
-
-
-def _answer(status: StoreStatus, comment: str) -> Dataset:
-    answer = Dataset()
-    answer.Status = int(status)
-    if comment:
-        answer.ErrorComment = comment[:_COMMENT_LENGTH]
-    return answer
-
-
-def _sender(event: Event) -> Sender:
-    ends = _ends(event)
-    return Sender(calling_ae_title=ends["calling_ae"], called_ae_title=ends["called_ae"])
-
-
-def _ends(event: Event) -> dict[str, str]:
-    association = event.assoc
+def _ends(association: Association) -> dict[str, str]:
     return {
         "calling_ae": str(association.requestor.ae_title).strip(),
         "called_ae": str(association.acceptor.ae_title).strip(),

@@ -48,7 +48,7 @@ from dicom_node.ruling import Ruling
 from dicom_node.tls import ServerTls
 from dicom_node.traffic import Traffic
 from dicom_node.transport import drop_connection
-from dicom_node.upper_layer import Server, StreamingProvider, prepare_pynetdicom
+from dicom_node.upper_layer import Server, StoringProvider, prepare_pynetdicom
 
 _log = structlog.get_logger()
 
@@ -197,7 +197,7 @@ class Listener:
     def _idle(self, association: Association) -> bool:
         owes = self._traffic.owes_answer(id(association))
         provider = association.dimse
-        is_receiving = isinstance(provider, StreamingProvider) and provider.is_receiving
+        is_receiving = isinstance(provider, StoringProvider) and provider.is_receiving
         return not owes and not is_receiving
 
     def _open(self, ae: AE, reception: Reception) -> Server:
@@ -208,6 +208,7 @@ class Listener:
                 contexts=supported_contexts(),
                 server_class=Server,
                 open_data_set=self._open_data_set,
+                serve_store=partial(handle_store, reception=reception),
                 timeout_seconds=self._node.network_timeout_seconds,
                 tls=self._tls,
                 on_turned_away=partial(handle_turned_away, reception=reception),
@@ -222,7 +223,7 @@ class Listener:
             ) from None
         return cast(Server, server)
 
-    def _open_data_set(self, heading: Callable[[], Heading]) -> IncomingDataSet:
+    def _open_data_set(self, heading: Heading) -> IncomingDataSet:
         return IncomingDataSet(
             self._archive.files,
             minimum_free_bytes=self._node.minimum_free_bytes,
@@ -310,7 +311,6 @@ def _handlers(reception: Reception) -> list[evt.EventHandlerType]:
         (evt.EVT_REQUESTED, partial(handle_requested, reception=reception)),
         (evt.EVT_ACCEPTED, handle_accepted),
         (evt.EVT_C_ECHO, handle_echo),
-        (evt.EVT_C_STORE, partial(handle_store, reception=reception)),
         (evt.EVT_N_EVENT_REPORT, partial(handle_report, reception=reception)),
         (evt.EVT_PDU_SENT, partial(handle_sent, reception=reception)),
         (evt.EVT_RELEASED, partial(handle_ended, how="released")),

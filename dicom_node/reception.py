@@ -55,19 +55,15 @@ def keep(
         which a repeat replaces by its equal.
     """
     admission = admission or examine(file)
-    known = archive.repository.instance_data_set_sha256(admission.key.sop_instance_uid)
-    if known == file.data_set_sha256:
+    if _is_recorded(file, admission, archive):
         # The file at the place is not touched: its recorded digest covers the file meta too.
         return Kept(admission=admission, recorded=Recorded.DUPLICATE)
-    if known is not None:
-        return _keep_apart(file, admission, sender, archive)
     file_key = archive.files.keep_received(
         file.path, admission.key, data_set_sha256=file.data_set_sha256
     )
     recorded = archive.repository.record_instance(_arrival(file, admission, sender, file_key))
     if recorded is Recorded.CONFLICT:
-        # Another association was faster with other bytes; this file is the one set apart.
-        return _keep_apart(file, admission, sender, archive, file_key)
+        _keep_apart(file, admission, sender, archive, file_key)
     return Kept(admission=admission, recorded=recorded)
 
 
@@ -92,19 +88,25 @@ def examine(file: ReceivedFile) -> Admission:
     return admit(header, file.heading.command)
 
 
+def _is_recorded(file: ReceivedFile, admission: Admission, archive: Archive) -> bool:
+    # Most objects are new, and to ask the file system is the quicker way to know.
+    if not archive.files.has_received(admission.key, data_set_sha256=file.data_set_sha256):
+        return False
+    known = archive.repository.instance_data_set_sha256(admission.key.sop_instance_uid)
+    return known == file.data_set_sha256
+
+
 def _keep_apart(
     file: ReceivedFile,
     admission: Admission,
     sender: Sender,
     archive: Archive,
-    moved_to: FileKey | None = None,
-) -> Kept:
-    path = file.path if moved_to is None else archive.files.path_of(moved_to)
+    received_as: FileKey,
+) -> None:
     file_key = archive.files.keep_conflict(
-        path, admission.key, data_set_sha256=file.data_set_sha256
+        archive.files.path_of(received_as), admission.key, data_set_sha256=file.data_set_sha256
     )
     archive.repository.record_conflict(_arrival(file, admission, sender, file_key))
-    return Kept(admission=admission, recorded=Recorded.CONFLICT)
 
 
 def _arrival(

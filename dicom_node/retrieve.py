@@ -218,7 +218,7 @@ def _keep(event: Event, place: Place) -> Dataset:
     incoming = IncomingDataSet(
         place.archive.files,
         minimum_free_bytes=place.minimum_free_bytes,
-        heading=lambda: heading,
+        heading=heading,
     )
     answer = Dataset()
     try:
@@ -239,5 +239,5 @@ def _keep(event: Event, place: Place) -> Dataset:
     except ArchiveUnavailable:
         answer.Status = int(StoreStatus.PROCESSING_FAILURE)
     finally:
-        incoming.close()
+        incoming.discard()
     return answer

@@ -3,7 +3,7 @@
 pynetdicom reads a socket in pieces of 4 KiB, waits for ever for the rest of a PDU, believes any
 PDU length, and looks for something to do a thousand times a second, for every association and
 twice. Here a read takes what there is, and whoever has nothing to do sleeps until data come or
-something is put into one of its queues.
+something is put into one of its queues. P-DATA can be had as it is, past pynetdicom.
 """
 
 import contextlib
@@ -18,6 +18,9 @@ from typing import Any
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
 
+from dicom_node.pdata import P_DATA_TF, PDU_HEADER
+from dicom_node.read_ahead import ReadAhead
+
 # PDUs other than P-DATA have no negotiated limit; an A-ASSOCIATE-RQ with 128 contexts and every
 # transfer syntax in each stays far below this.
 LONGEST_OTHER_PDU_BYTES = 1 << 20
@@ -27,6 +30,8 @@ _PDU_SLACK_BYTES = 64
 # How long to sleep without a reason to wake: bounds how late timers and a stop are noticed.
 PATIENCE_SECONDS = 0.05
 _NOT_CONNECTED_SECONDS = 0.001
+# So that one is read while the next comes.
+_PDUS_READ_AHEAD = 2
 
 
 def tune_socket(connection: socket.socket, *, timeout_seconds: float) -> None:
@@ -121,6 +126,7 @@ class WaitingSocket(AssociationSocket):
         super().__init__(association, client_socket=connection)
         self._longest = max(longest_pdu_bytes + _PDU_SLACK_BYTES, LONGEST_OTHER_PDU_BYTES)
         self._bell = bell
+        self._ahead = ReadAhead(connection.recv_into, _PDUS_READ_AHEAD * longest_pdu_bytes)
         # poll, not select: a busy host has more than 1024 files open.
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
@@ -133,6 +139,8 @@ class WaitingSocket(AssociationSocket):
         if connection is None or not self._is_connected:
             time.sleep(_NOT_CONNECTED_SECONDS)
             return False
+        if self._ahead.byte_count:
+            return True
         if isinstance(connection, ssl.SSLSocket) and connection.pending():
             return True
         descriptor = connection.fileno()
@@ -152,17 +160,32 @@ class WaitingSocket(AssociationSocket):
         OSError
             Nothing came for the socket's time-out, or the number is beyond the limit.
         """
-        if nr_bytes > self._longest:
+        self._check(nr_bytes)
+        is_there = self._ahead.wait_for(nr_bytes)
+        return bytearray(self._ahead.take(nr_bytes if is_there else self._ahead.byte_count))
+
+    def receive_data(self) -> memoryview | None:
+        """Return the body of the P-DATA-TF PDU that comes next; None where another PDU does.
+
+        It is good until the next call.
+
+        Raises
+        ------
+        OSError
+            As `recv` does, or the connection ended.
+        """
+        self._wait_for(PDU_HEADER.size)
+        pdu_type, length = PDU_HEADER.unpack(self._ahead.peek(PDU_HEADER.size))
+        if pdu_type != P_DATA_TF:
+            return None
+        self._check(length)
+        self._wait_for(PDU_HEADER.size + length)
+        return self._ahead.take(PDU_HEADER.size + length)[PDU_HEADER.size :]
+
+    def _wait_for(self, count: int) -> None:
+        if not self._ahead.wait_for(count):
+            raise ConnectionResetError("the peer closed the connection")
+
+    def _check(self, count: int) -> None:
+        if count > self._longest:
             raise OSError("a PDU longer than was negotiated")
-        if self.socket is None:
-            return bytearray()
-        content = bytearray(nr_bytes)
-        received = 0
-        with memoryview(content) as view:
-            while received < nr_bytes:
-                count = self.socket.recv_into(view[received:])
-                if count == 0:
-                    break
-                received += count
-        del content[received:]
-        return content

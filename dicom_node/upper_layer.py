@@ -1,15 +1,20 @@
 """Makes pynetdicom's acceptor flat in memory and quick to answer; no rule of ours is here.
 
-pynetdicom collects a data set in memory and lets a peer's nonsense end its threads. Parts of it
-are replaced through the attributes that its objects carry for them (``dul.socket``, the queues of
-``dul``, ``dimse``, ``message.data_set``); tests/unit/dicom_node/test_upper_layer.py fails when an
-update of pynetdicom moves one of them.
+pynetdicom builds objects of every fragment, collects a data set in memory, and lets a peer's
+nonsense end its threads. Negotiation, release, abort and time-outs stay its own, and so does every
+message but C-STORE, which `storing` serves straight from the connection (see
+docs/decisions/0006). Parts of it are replaced through the attributes that its objects carry for
+them (``dul.socket``, ``dul._read_pdu_data``, the queues of ``dul``, ``dimse``,
+``message.data_set``); tests/unit/dicom_node/test_upper_layer.py fails when an update of pynetdicom
+moves one of them.
 """
 
 import queue
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
+from io import BytesIO
 from socketserver import BaseServer
 from typing import Any, cast
 
@@ -20,12 +25,16 @@ from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from dicom_node.incoming import Heading, IncomingDataSet
-from dicom_node.intake import Command
+from dicom_node.errors import MessageMalformed
+from dicom_node.incoming import IncomingDataSet
+from dicom_node.pdata import DataValue, command_pdus, values_of
 from dicom_node.statuses import NO_TLS, TOO_MANY_CONNECTIONS
+from dicom_node.store_command import StoreAnswer, StoreRequest
+from dicom_node.storing import OpenDataSet, Storing
 from dicom_node.tls import ServerTls, reason_of
 from dicom_node.transport import (
     PATIENCE_SECONDS,
@@ -37,12 +46,14 @@ from dicom_node.transport import (
 
 _log = structlog.get_logger()
 
-# PS3.7 E.1-1, Command Field (0000,0100).
-N_EVENT_REPORT_RQ = 0x0100
+# The longest that is served, a report of storage commitment, names each object in 200 bytes.
+MOST_MESSAGE_BYTES = 1 << 20
+# PS3.8 table 9-5: data transfer.
+_ESTABLISHED = "Sta6"
 # A peer that is there shakes hands in a few round trips.
 _LONGEST_HANDSHAKE_SECONDS = 10.0
 
-OpenDataSet = Callable[[Callable[[], Heading]], IncomingDataSet]
+ServeStore = Callable[[Association, StoreRequest, IncomingDataSet], StoreAnswer]
 
 
 def prefer_requestors_order(association: Association) -> None:
@@ -72,8 +83,17 @@ def prepare_pynetdicom() -> None:
     warnings.filterwarnings("ignore", module=r"(pydicom|pynetdicom)\b")
 
 
-class StreamingProvider(DIMSEServiceProvider):
-    """Lets every message that is received keep its data set in a file.
+class _BoundedBuffer(BytesIO):
+    """The data set of a message that pynetdicom serves."""
+
+    def write(self, fragment: bytes) -> int:  # type: ignore[override]  # bytes is all that comes
+        if self.tell() + len(fragment) > MOST_MESSAGE_BYTES:
+            raise ValueError("the message is too long")
+        return super().write(fragment)
+
+
+class StoringProvider(DIMSEServiceProvider):
+    """Serves C-STORE from the fragments themselves, and lets pynetdicom serve the rest.
 
     Parameters
     ----------
@@ -81,16 +101,24 @@ class StreamingProvider(DIMSEServiceProvider):
         The association it serves.
     open_data_set
         Makes the place for one data set.
+    serve
+        Answers a C-STORE request whose data set has come; must not raise.
     """
 
-    def __init__(self, assoc: Association, open_data_set: OpenDataSet) -> None:
+    def __init__(self, assoc: Association, open_data_set: OpenDataSet, serve: ServeStore) -> None:
         super().__init__(assoc)
-        self._open_data_set = open_data_set
+        self._storing = Storing(
+            transfer_syntax_of=self._transfer_syntax_of,
+            open_data_set=open_data_set,
+            serve=partial(serve, assoc),
+            send=self._send_command,
+            pass_on=self._pass_on,
+        )
 
     @property
     def is_receiving(self) -> bool:
-        """Whether a message has begun and not yet ended."""
-        return self.message is not None or not self.msg_queue.empty()
+        """Whether a message has begun and is not yet answered, or not yet handled."""
+        return self._storing.is_busy or self.message is not None or not self.msg_queue.empty()
 
     def get_msg(self, block: bool = False) -> Any:  # pynetdicom's own tuple
         """Return the next message; waits a little for one also where pynetdicom would not.
@@ -109,40 +137,51 @@ class StreamingProvider(DIMSEServiceProvider):
         """Let `get_msg` return; pynetdicom does the same when a connection ends."""
         self.msg_queue.put((None, None))
 
-    def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take the next piece of a message (PS3.7 6.3)."""
-        if self.message is None:
-            message = self.message = DIMSEMessage()
-            message.data_set = self._open_data_set(lambda: self._heading(message))
-        try:
-            super().receive_primitive(primitive)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # pynetdicom lets these end its thread, which leaves the peer waiting; an
-            # unrecognised PDU is aborted instead (PS3.8 9.2.3, AA-8 by Evt19).
-            _log.warning(
-                "association aborted", reason="not a DIMSE message", error=type(error).__name__
-            )
-            self.discard()
-            self.dul.event_queue.put("Evt19")
+    def take(self, body: memoryview) -> None:
+        """Take the body of the next P-DATA-TF PDU (PS3.8 9.3.5).
+
+        Raises
+        ------
+        MessageMalformed
+            It brings no DIMSE messages; the association cannot go on.
+        """
+        for value in values_of(body):
+            self._storing.take(value)
 
     def discard(self) -> None:
         """Drop what was received of messages that nobody will handle; safe to repeat."""
-        if self.message is not None and isinstance(self.message.data_set, IncomingDataSet):
-            self.message.data_set.close()
+        self._storing.discard()
 
-    def _heading(self, message: DIMSEMessage) -> Heading:
-        command = message.command_set
-        contexts = {context.context_id: context for context in self.assoc.accepted_contexts}
-        context = contexts.get(message.context_id)
-        syntaxes = context.transfer_syntax if context is not None else [UID("")]
-        return Heading(
-            command=Command(
-                sop_class_uid=str(command.get("AffectedSOPClassUID") or ""),
-                sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
-            ),
-            transfer_syntax=syntaxes[0],
-            is_notification=command.get("CommandField") == N_EVENT_REPORT_RQ,
-        )
+    def _transfer_syntax_of(self, context_id: int) -> UID | None:
+        # The contexts of pynetdicom's own table: the public list is made anew for each question.
+        context = self.assoc._accepted_cx.get(context_id)
+        return None if context is None else context.transfer_syntax[0]
+
+    def _send_command(self, command: bytes, context_id: int) -> None:
+        transport = self.dul.socket
+        if transport is not None and transport.socket is not None:
+            transport.send(
+                command_pdus(
+                    command, context_id=context_id, maximum_length=self.maximum_pdu_size or 0
+                )
+            )
+
+    def _pass_on(self, value: DataValue) -> bool:
+        if self.message is None:
+            self.message = DIMSEMessage()
+            self.message.data_set = _BoundedBuffer()
+        primitive = P_DATA()
+        content = bytes((value.control,)) + value.fragment
+        try:
+            # pynetdicom says a tuple and takes a list only.
+            primitive.presentation_data_value_list = [
+                [value.context_id, content]  # type: ignore[list-item]
+            ]
+            self.receive_primitive(primitive)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # pynetdicom lets these end its thread, which leaves the peer waiting.
+            raise MessageMalformed(type(error).__name__) from None
+        return self.message is not None
 
 
 class Acceptor(RequestHandler):
@@ -154,22 +193,59 @@ class Acceptor(RequestHandler):
         tune_socket(self.request, timeout_seconds=self.server.timeout_seconds)
         association = super()._create_association()
         dul, bell = association.dul, Doorbell()
-        provider = StreamingProvider(association, self.server.open_data_set)
+        provider = StoringProvider(association, self.server.open_data_set, self.server.serve_store)
         association.dimse = provider
         dul.to_user_queue = RingingQueue(provider.wake)
         dul.to_provider_queue = RingingQueue(bell.ring)
         # The transport made above has announced the connection; ours does so again.
         dul.event_queue.get_nowait()
-        dul.socket = WaitingSocket(
+        transport = dul.socket = WaitingSocket(
             association, self.request, longest_pdu_bytes=self.ae.maximum_pdu_size, bell=bell
         )
         dul._run_loop_delay = 0
+        dul._read_pdu_data = partial(  # type: ignore[method-assign]  # see the module
+            _read_pdus, dul, transport, provider, dul._read_pdu_data
+        )
         dul.run = _guarded(dul.run, provider, bell)  # type: ignore[method-assign]  # see the module
         return association
 
 
+def _read_pdus(
+    dul: DULServiceProvider,
+    transport: WaitingSocket,
+    provider: StoringProvider,
+    read_otherwise: Callable[[], None],
+) -> None:
+    """Read PDUs as long as they bring data, and then tell the state machine what came instead.
+
+    pynetdicom's loop would sleep after each, which gives the processor away.
+    """
+    try:
+        while dul.state_machine.current_state == _ESTABLISHED:
+            body = transport.receive_data()
+            if body is None:
+                break
+            provider.take(body)
+            dul._idle_timer.restart()
+            if _has_else_to_do(dul) or not transport.ready:
+                return
+        read_otherwise()
+    except OSError:
+        dul.event_queue.put("Evt17")  # PS3.8 table 9-10: connection closed
+    except MessageMalformed as error:
+        _log.warning("association aborted", reason="not a DIMSE message", error=str(error))
+        provider.discard()
+        # An unrecognised PDU is aborted (PS3.8 9.2.3, AA-8).
+        dul.event_queue.put("Evt19")
+
+
+def _has_else_to_do(dul: DULServiceProvider) -> bool:
+    is_idle = dul.to_provider_queue.empty() and dul.event_queue.empty()
+    return dul._kill_thread or not is_idle
+
+
 def _guarded(
-    run: Callable[[], None], provider: StreamingProvider, bell: Doorbell
+    run: Callable[[], None], provider: StoringProvider, bell: Doorbell
 ) -> Callable[[], None]:
     """Let an association's thread end in order, whatever a peer made of its protocol.
 
@@ -196,6 +272,8 @@ class Server(ThreadedAssociationServer):
     ----------
     open_data_set
         Makes the place for one incoming data set.
+    serve_store
+        Answers a C-STORE request whose data set has come; must not raise.
     timeout_seconds
         How long a peer may stay silent within a PDU.
     most_connections
@@ -213,6 +291,7 @@ class Server(ThreadedAssociationServer):
         self,
         *arguments: Any,  # passed through to pynetdicom, which makes the server
         open_data_set: OpenDataSet,
+        serve_store: ServeStore,
         timeout_seconds: float,
         most_connections: int,
         tls: ServerTls | None,
@@ -220,6 +299,7 @@ class Server(ThreadedAssociationServer):
         **keywords: Any,
     ) -> None:
         self.open_data_set = open_data_set
+        self.serve_store = serve_store
         self.timeout_seconds = timeout_seconds
         self._most_connections = most_connections
         self._tls = tls

@@ -102,7 +102,7 @@ def _store_one(
             status=StoreStatus.CANNOT_UNDERSTAND,
         )
     incoming = IncomingDataSet(
-        archive.files, minimum_free_bytes=minimum_free_bytes, heading=lambda: heading
+        archive.files, minimum_free_bytes=minimum_free_bytes, heading=heading
     )
     kept_study, status = "", StoreStatus.SUCCESS
     try:
@@ -111,7 +111,7 @@ def _store_one(
     except ObjectRefused as refusal:
         status = refusal.status
     finally:
-        incoming.close()
+        incoming.discard()
     return Stored(
         sop_class_uid=heading.command.sop_class_uid,
         sop_instance_uid=heading.command.sop_instance_uid,

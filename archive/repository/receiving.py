@@ -1,10 +1,12 @@
 """What the node writes: instances as they arrive, and studies as they become complete."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, and_, case, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from archive.records import (
     Arrival,
@@ -37,8 +39,9 @@ class ReceivingRows(Transactions):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
+        self._statements = _Statements.of(engine.dialect.name)
         # Associations that finish an object at the same moment share one commit.
-        self._recording = Together(self._record_all, alone_after=(_OtherObject,))
+        self._recording = Together(self._record_all, alone_after=(_NotNew,))
 
     def record_instance(self, arrival: Arrival) -> Recorded:
         """Record an instance whose bytes are durable; safe to repeat, from any thread.
@@ -52,9 +55,10 @@ class ReceivingRows(Transactions):
             Nothing was recorded; the sender must not hear success.
         """
         try:
-            return self._recording.do(arrival)
-        except _OtherObject:
-            return Recorded.CONFLICT
+            self._recording.do(arrival)
+        except _NotNew:
+            return self._compare(arrival)
+        return Recorded.NEW
 
     def record_conflict(self, arrival: Arrival) -> None:
         """List a file that was kept apart because its UID stands for another object."""
@@ -142,64 +146,82 @@ class ReceivingRows(Transactions):
                 for row, decision in decisions
             )
 
-    def _record_all(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
-        recorded: dict[int, Recorded] = {}
+    def _record_all(self, arrivals: Sequence[Arrival]) -> list[None]:
+        """Record new instances, or nothing where one of them is not new."""
         with self._writing() as connection:
-            # In one order everywhere, so that several nodes do not wait for each other's locks.
-            for number in sorted(
-                range(len(arrivals)), key=lambda number: arrivals[number].key.study_uid
-            ):
-                recorded[number] = self._record(connection, arrivals[number])
-        return [recorded[number] for number in range(len(arrivals))]
-
-    def _record(self, connection: Connection, arrival: Arrival) -> Recorded:
-        now = database_now(connection)
-        # The study's row comes first: it is the lock under which its instances change.
-        insert_if_absent(connection, studies, _study_row(arrival, now))
-        connection.execute(
-            select(studies.c.study_uid)
-            .where(studies.c.study_uid == arrival.key.study_uid)
-            .with_for_update()
-        )
-        if insert_if_absent(connection, instances, _instance_row(arrival, now)):
-            self._back_to_receiving(connection, arrival, now)
-            return Recorded.NEW
-        known = connection.execute(
-            select(instances.c.data_set_sha256, instances.c.study_uid).where(
-                instances.c.sop_instance_uid == arrival.key.sop_instance_uid
+            now = database_now(connection)
+            # The study's row comes first: it is the lock under which its instances change. In one
+            # order everywhere, so that several nodes do not wait for each other's locks.
+            by_study = sorted(arrivals, key=lambda arrival: arrival.key.study_uid)
+            connection.execute(
+                self._statements.receive_study, [_study_row(one, now) for one in by_study]
             )
-        ).one()
-        if (known.data_set_sha256, known.study_uid) == (
+            by_instance = sorted(arrivals, key=lambda arrival: arrival.key.sop_instance_uid)
+            inserted = connection.execute(
+                self._statements.insert_instance,
+                [_instance_row(one, now) for one in by_instance],
+                execution_options={"preserve_rowcount": True},
+            )
+            if inserted.rowcount != len(arrivals):
+                # Roll back: an instance that is known must not touch its study, and one that
+                # claims another study would leave that study empty behind.
+                raise _NotNew
+        return [None] * len(arrivals)
+
+    def _compare(self, arrival: Arrival) -> Recorded:
+        with self._reading() as connection:
+            known = connection.execute(
+                select(instances.c.data_set_sha256, instances.c.study_uid).where(
+                    instances.c.sop_instance_uid == arrival.key.sop_instance_uid
+                )
+            ).one()
+        is_same = (known.data_set_sha256, known.study_uid) == (
             arrival.data_set_sha256,
             arrival.key.study_uid,
-        ):
-            return Recorded.DUPLICATE
-        # Roll back: an instance that claims another study would leave that study empty behind.
-        raise _OtherObject
-
-    @staticmethod
-    def _back_to_receiving(connection: Connection, arrival: Arrival, now: datetime) -> None:
-        is_open = studies.c.state == StudyState.RECEIVING
-        here = studies.c.study_uid == arrival.key.study_uid
-        # A further image of a study that is still open does not move its hard cap.
-        connection.execute(update(studies).where(here, ~is_open).values(receiving_since=now))
-        connection.execute(
-            update(studies)
-            .where(here, studies.c.state.in_(studies_that_may_become(StudyState.RECEIVING)))
-            .values(
-                state=StudyState.RECEIVING,
-                last_received_at=now,
-                active_at=now,
-                claimed_by=None,
-                lease_until=None,
-                is_read=False,
-                revision=studies.c.revision + 1,
-            )
         )
-        connection.execute(
-            update(studies)
-            .where(here, studies.c.priority < arrival.priority)
-            .values(priority=arrival.priority)
+        return Recorded.DUPLICATE if is_same else Recorded.CONFLICT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Statements:
+    """What every object needs; built once, because building takes longer than running."""
+
+    receive_study: Insert
+    insert_instance: Insert
+
+    @classmethod
+    def of(cls, dialect_name: str) -> "_Statements":
+        dialect = postgresql if dialect_name == "postgresql" else sqlite
+        study = dialect.insert(studies)
+        arrived, known = study.excluded, studies.c
+        is_open = known.state == StudyState.RECEIVING
+        return cls(
+            receive_study=study.on_conflict_do_update(
+                index_elements=[known.study_uid],
+                set_={
+                    "state": StudyState.RECEIVING,
+                    "last_received_at": arrived.last_received_at,
+                    "active_at": arrived.active_at,
+                    # A further image of a study that is still open does not move its hard cap.
+                    "receiving_since": case(
+                        (is_open, known.receiving_since), else_=arrived.receiving_since
+                    ),
+                    "claimed_by": None,
+                    "lease_until": None,
+                    "is_read": False,
+                    "priority": case(
+                        (known.priority < arrived.priority, arrived.priority),
+                        else_=known.priority,
+                    ),
+                    "revision": known.revision + 1,
+                    "changed_at": arrived.changed_at,
+                },
+                # Not IN, whose values are expanded anew for each statement and never for many.
+                where=or_(
+                    *(known.state == one for one in studies_that_may_become(StudyState.RECEIVING))
+                ),
+            ),
+            insert_instance=dialect.insert(instances).on_conflict_do_nothing(),
         )
 
 
@@ -256,8 +278,8 @@ def _arrived_images(
     return found
 
 
-class _OtherObject(Exception):
-    """The UID stands for another object; nothing may be recorded."""
+class _NotNew(Exception):
+    """The UID of an instance is known already; nothing was recorded."""
 
 
 def _is_complete(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> Any:

@@ -1,9 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable, LeaseLost, NotFound
 from archive.records import ClaimedStudy, Recorded, StudyState, StudyUid
+from archive.schema import studies
 from tests.builders.arrivals import an_arrival, an_outcome
 
 STUDY = StudyUid("1.2.3.1")
@@ -43,6 +47,55 @@ def test_another_object_under_the_same_uid_is_a_conflict(any_archive: Archive) -
     repository.record_instance(an_arrival(instance=1, content="a"))
     assert repository.record_instance(an_arrival(instance=1, content="b")) is Recorded.CONFLICT
     assert repository.instance_data_set_sha256("1.2.3.1.1.1") == "a" * 64
+
+
+def test_objects_that_arrive_at_one_moment_are_each_recorded_for_what_they_are(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    repository.record_instance(an_arrival(study=1, instance=1, content="a"))
+    arrivals = [an_arrival(study=number % 3 + 1, instance=number + 2) for number in range(12)]
+    arrivals.insert(4, an_arrival(study=1, instance=1, content="a"))
+    arrivals.insert(9, an_arrival(study=1, instance=1, content="b"))
+    with ThreadPoolExecutor(len(arrivals)) as pool:
+        recorded = list(pool.map(repository.record_instance, arrivals))
+    expected = [Recorded.NEW] * 12
+    expected.insert(4, Recorded.DUPLICATE)
+    expected.insert(9, Recorded.CONFLICT)
+    assert recorded == expected
+    counts = [len(repository.study(StudyUid(f"1.2.3.{one}")).instances) for one in (1, 2, 3)]
+    assert counts == [5, 4, 4]
+
+
+def test_a_further_image_may_raise_its_studys_priority_and_never_lowers_it(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    for instance, priority, expected in ((1, 1, 1), (2, 2, 2), (3, 0, 2)):
+        repository.record_instance(an_arrival(instance=instance, priority=priority))
+        assert repository.study(STUDY).study.priority == expected
+
+
+def test_a_further_image_does_not_move_the_hard_cap_of_an_open_study(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    columns = select(studies.c.receiving_since, studies.c.last_received_at)
+
+    def times() -> tuple[datetime, datetime]:
+        with repository._reading() as connection:
+            row = connection.execute(columns).one()
+        return row.receiving_since, row.last_received_at
+
+    repository.record_instance(an_arrival(instance=1))
+    opened, first = times()
+    repository.record_instance(an_arrival(instance=2))
+    still, second = times()
+    assert still == opened
+    assert second > first
+    queue_now(any_archive)
+    repository.record_instance(an_arrival(instance=3))
+    assert times()[0] > opened
 
 
 def test_an_instance_that_claims_another_study_is_a_conflict_and_leaves_no_study(

@@ -21,7 +21,12 @@ from dicom_node.sender import Peer
 from tests.builders.certificates import Authority, Certificate
 from tests.builders.dicom_files import radiograph, written
 from tests.builders.reports_to_send import a_study_with_reports
-from tests.integration.dicom_node.conftest import Node, node_settings, running_node
+from tests.integration.dicom_node.conftest import (
+    Node,
+    data_set_bytes,
+    node_settings,
+    running_node,
+)
 from tests.integration.dicom_node.peers import dcmtk
 from tests.integration.dicom_node.test_delivering import deliveries, running_sender, wait_for
 from tests.processes import free_port, is_listening, running, wait_until
@@ -126,10 +131,12 @@ def with_tls(authority: Authority, client: Certificate) -> tuple[str | Path, ...
 def test_dcmtk_stores_by_tls_and_not_without(
     node: Node, authority: Authority, tmp_path: Path
 ) -> None:
-    file = written(radiograph(), tmp_path)
+    # Longer than a TLS record, a PDU, and what is read ahead.
+    ds = radiograph(rows=800, columns=900)
+    file = written(ds, tmp_path)
     anonymous = ("+tla", "+cf", authority.certificate)
     assert storescu(node, file, *anonymous) == 0
-    assert len(node.study().instances) == 1
+    assert node.data_set_of(ds.SOPInstanceUID) == data_set_bytes(file.read_bytes())
     assert storescu(node, file) != 0
     wait_until(
         lambda: node.archive.repository.rejection_counts() == {"no_tls": 1},

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,39 @@ def test_a_kept_file_has_the_same_bytes_and_the_temporary_one_is_gone(store: Fil
     temporary.write_bytes(b"radiograph")
     key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
     assert store.read(key, sha256=sha256_of(b"radiograph")) == b"radiograph"
+    assert not temporary.exists()
+
+
+def test_the_store_knows_what_stands_at_a_received_files_place(store: FileStore) -> None:
+    digest = sha256_of(b"radiograph")
+    assert not store.has_received(a_key(), data_set_sha256=digest)
+    temporary = store.new_temporary_file()
+    temporary.write_bytes(b"radiograph")
+    store.keep_received(temporary, a_key(), data_set_sha256=digest)
+    assert store.has_received(a_key(), data_set_sha256=digest)
+    assert not store.has_received(a_key(), data_set_sha256=sha256_of(b"another"))
+
+
+def test_what_a_crash_left_half_written_at_a_place_is_replaced(store: FileStore) -> None:
+    for content in (b"radio", b"radiograph"):
+        temporary = store.new_temporary_file()
+        temporary.write_bytes(content)
+        key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
+        assert store.read(key) == content
+        assert not temporary.exists()
+
+
+def test_a_file_system_without_links_will_do(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    temporary = store.new_temporary_file()
+    temporary.write_bytes(b"radiograph")
+    key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
+    assert store.read(key) == b"radiograph"
     assert not temporary.exists()
 
 

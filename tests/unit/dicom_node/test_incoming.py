@@ -1,8 +1,10 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
@@ -12,7 +14,13 @@ from pydicom.uid import (
 
 from archive.files import FileStore, sha256_of
 from dicom_node.errors import ObjectRefused
-from dicom_node.incoming import Heading, IncomingDataSet
+from dicom_node.incoming import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    Heading,
+    IncomingDataSet,
+    preamble_and_meta,
+)
 from dicom_node.intake import Command
 from dicom_node.statuses import StoreStatus
 
@@ -28,11 +36,9 @@ class FullStore(FileStore):
         return self.free
 
 
-def heading(
-    uid: str = "1.2.3", sop_class: str = ComputedRadiographyImageStorage
-) -> Callable[[], Heading]:
+def heading(uid: str = "1.2.3", sop_class: str = ComputedRadiographyImageStorage) -> Heading:
     command = Command(sop_class_uid=sop_class, sop_instance_uid=uid)
-    return lambda: Heading(command=command, transfer_syntax=UID(ExplicitVRLittleEndian))
+    return Heading(command=command, transfer_syntax=UID(ExplicitVRLittleEndian))
 
 
 @pytest.fixture
@@ -40,8 +46,8 @@ def store(tmp_path: Path) -> FullStore:
     return FullStore(tmp_path)
 
 
-def data_set(store: FileStore, ask: Callable[[], Heading] | None = None) -> IncomingDataSet:
-    return IncomingDataSet(store, minimum_free_bytes=1000, heading=ask or heading())
+def data_set(store: FileStore, said: Heading | None = None) -> IncomingDataSet:
+    return IncomingDataSet(store, minimum_free_bytes=1000, heading=said or heading())
 
 
 def test_fragments_are_kept_as_they_come_behind_preamble_and_meta(store: FullStore) -> None:
@@ -61,10 +67,19 @@ def test_fragments_are_kept_as_they_come_behind_preamble_and_meta(store: FullSto
     assert file.path.parent == store.incoming
 
 
-def test_nothing_is_held_in_memory(store: FullStore) -> None:
-    incoming = data_set(store)
-    incoming.write(bytes(1 << 20))
-    assert incoming.getvalue() == b""
+@pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "1" * 64])
+def test_the_file_meta_is_what_pydicom_writes(uid: str) -> None:
+    said = heading(uid)
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(said.command.sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(uid)
+    meta.TransferSyntaxUID = said.transfer_syntax
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    expected = DicomBytesIO()
+    expected.write(bytes(128) + b"DICM")
+    write_file_meta_info(expected, meta)
+    assert preamble_and_meta(said) == expected.getvalue()
 
 
 def test_the_same_data_set_makes_the_same_file(store: FullStore) -> None:
@@ -100,7 +115,7 @@ def test_a_disk_that_fails_half_way_leaves_nothing_partial(store: FullStore) -> 
     assert incoming._file is not None
     incoming._file.close()
     incoming._file = Broken()  # type: ignore[assignment]  # fails as a full disk does
-    assert incoming.write(CONTENT) == len(CONTENT)
+    incoming.write(CONTENT)
     incoming.write(CONTENT)
     with pytest.raises(ObjectRefused) as caught:
         incoming.finish()
@@ -109,16 +124,16 @@ def test_a_disk_that_fails_half_way_leaves_nothing_partial(store: FullStore) -> 
 
 
 @pytest.mark.parametrize(
-    ("ask", "status"),
+    ("said", "status"),
     [
         (heading("../../1.2"), StoreStatus.INVALID_INSTANCE_UID),
         (heading(sop_class=CTImageStorage), StoreStatus.CLASS_NOT_SUPPORTED),
     ],
 )
 def test_what_may_not_be_stored_is_never_written(
-    store: FullStore, ask: Callable[[], Heading], status: StoreStatus
+    store: FullStore, said: Heading, status: StoreStatus
 ) -> None:
-    incoming = data_set(store, ask)
+    incoming = data_set(store, said)
     incoming.write(CONTENT)
     with pytest.raises(ObjectRefused) as caught:
         incoming.finish()
@@ -132,11 +147,12 @@ def test_an_empty_data_set_is_not_understood(store: FullStore) -> None:
     assert caught.value.status is StoreStatus.CANNOT_UNDERSTAND
 
 
-def test_what_nobody_takes_is_removed_when_it_is_dropped(store: FullStore) -> None:
+def test_what_nobody_takes_is_removed(store: FullStore) -> None:
     incoming = data_set(store)
     incoming.write(CONTENT)
     assert len(list(store.incoming.iterdir())) == 1
-    del incoming
+    incoming.discard()
+    incoming.discard()
     assert list(store.incoming.iterdir()) == []
 
 
@@ -145,5 +161,5 @@ def test_what_was_moved_to_its_place_is_left_alone(store: FullStore, tmp_path: P
     incoming.write(CONTENT)
     path = incoming.finish().path
     path.rename(tmp_path / "kept.dcm")
-    incoming.close()
+    incoming.discard()
     assert (tmp_path / "kept.dcm").exists()

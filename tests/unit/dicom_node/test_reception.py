@@ -24,16 +24,10 @@ def received(archive: Archive, content: bytes, uid: str, syntax: str) -> Receive
     incoming = IncomingDataSet(
         archive.files,
         minimum_free_bytes=0,
-        heading=lambda: Heading(command=command, transfer_syntax=UID(syntax)),
+        heading=Heading(command=command, transfer_syntax=UID(syntax)),
     )
     incoming.write(content)
-    file = incoming.finish()
-    # The test plays the handler, which closes the object only after it was kept.
-    KEPT_ALIVE.append(incoming)
-    return file
-
-
-KEPT_ALIVE: list[IncomingDataSet] = []
+    return incoming.finish()
 
 
 def data_set_of(ds: object) -> bytes:
