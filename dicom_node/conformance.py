@@ -299,8 +299,9 @@ def _queries() -> str:
             "BodyPartExamined and SeriesDescription. `hilum pull` asks by StudyDate and "
             "ModalitiesInStudy. What is wanted comes by C-GET, or by C-MOVE to the node's title, "
             "as the source is set. With C-GET we propose, in the role of SCP, the image classes "
-            f"of section 2 in {_named(retrieve.SYNTAXES)}, and answer as in section 2. Priors are "
-            "kept for reading and not analysed.",
+            f"of section 2 in {_named(retrieve.SYNTAXES)}, and answer as in section 2. What came "
+            "as a prior, either way, is compared with the patient's ID and issuer again before it "
+            "is shown. Priors are kept for reading and not analysed.",
         ]
     )
 
