@@ -10,6 +10,7 @@ from api.operation_schemas import (
     OperationBody,
     ReplayBody,
     RulesBody,
+    audit_export_body,
     destination_body,
     process_body,
     queue_body,
@@ -40,6 +41,11 @@ def operation_of(context: Context) -> OperationBody:
         ],
         rules=[rule_standing_body(one) for one in repository.rule_standings()],
         rejections=repository.rejection_counts(),
+        audit_export=(
+            audit_export_body(repository.audit_export_standing(), context.settings.syslog.address)
+            if context.settings.syslog.is_on
+            else None
+        ),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )
