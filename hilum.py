@@ -18,7 +18,7 @@ import structlog
 import typer
 import yaml
 
-from archive.account_records import Role
+from archive.account_records import AuditAction, AuditEntry, Role
 from archive.commands import archive_of_site, database, jobs, opened_archive
 from archive.database import Archive, open_archive
 from archive.errors import ArchiveError
@@ -97,10 +97,14 @@ def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> N
     archive = opened_archive(settings.archive)
     log.info("starting", kind=part)
     run, refused, status = _entry_of(part)
+    archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
     try:
         run(settings, archive, stop, on_ready=_say_ready)
     except refused as error:
         fail(f"{part}: {error}", status=status)
+    finally:
+        with contextlib.suppress(ArchiveError):
+            archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STOPPED))
     log.info("stopped", kind=part)
 
 

@@ -44,6 +44,7 @@ class ArchiveCollector(Collector):
                 *self._queues(),
                 *self._counts(),
                 self._rejections(),
+                *self._audit_export(),
                 *self._beats(),
                 self._disk(),
             ]
@@ -94,6 +95,25 @@ class ArchiveCollector(Collector):
         for reason, count in self._archive.repository.rejection_counts().items():
             rejected.add_metric([reason], count)
         return rejected
+
+    def _audit_export(self) -> list[Metric]:
+        """Return how far the audit trail got, where it is sent anywhere."""
+        if not self._settings.syslog.is_on:
+            return []
+        waiting = GaugeMetricFamily(
+            "hilum_audit_lines_waiting", "Lines that the audit server has not got yet."
+        )
+        age = GaugeMetricFamily(
+            "hilum_audit_oldest_waiting_seconds", "How long the oldest of them has waited."
+        )
+        up = GaugeMetricFamily(
+            "hilum_audit_server_up", "0 where the audit server took nothing the last time."
+        )
+        standing = self._archive.repository.audit_export_standing()
+        waiting.add_metric([], standing.waiting)
+        age.add_metric([], standing.oldest_waiting_seconds)
+        up.add_metric([], 0 if standing.fault else 1)
+        return [waiting, age, up]
 
     def _beats(self) -> list[Metric]:
         age = GaugeMetricFamily(

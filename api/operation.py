@@ -11,6 +11,7 @@ from api.operation_schemas import (
     OperationBody,
     ReplayBody,
     RulesBody,
+    audit_export_body,
     destination_body,
     process_body,
     queue_body,
@@ -36,6 +37,11 @@ def operation_of(context: Context) -> OperationBody:
         destinations=destinations_of(context),
         rules=[rule_standing_body(one) for one in repository.rule_standings()],
         rejections=repository.rejection_counts(),
+        audit_export=(
+            audit_export_body(repository.audit_export_standing(), context.settings.syslog.address)
+            if context.settings.syslog.is_on
+            else None
+        ),
         failed_reviews=len(repository.failed_reviews()),
         free_bytes=context.archive.files.free_bytes(),
     )

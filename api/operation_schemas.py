@@ -93,6 +93,17 @@ class RulesBody(ApiModel):
     rule_count: int = Field(ge=0)
 
 
+class AuditExportBody(ApiModel):
+    """How far the audit trail got to the hospital's audit server."""
+
+    address: str
+    waiting: int = Field(ge=0, description="Lines that it has not got yet.")
+    oldest_waiting_seconds: float = Field(ge=0)
+    last_sent_at: datetime | None
+    fault: str = Field(description="Why the last attempt failed; empty where it did not.")
+    failing_since: datetime | None
+
+
 class OperationBody(ApiModel):
     """What an administrator looks at first."""
 
@@ -102,6 +113,9 @@ class OperationBody(ApiModel):
     rules: list[RuleStandingBody]
     rejections: dict[str, int] = Field(
         description="Associations that the DICOM port turned away, by reason."
+    )
+    audit_export: AuditExportBody | None = Field(
+        description="Null where the audit trail is sent nowhere."
     )
     failed_reviews: int = Field(ge=0, description="Decisions without a verified report.")
     free_bytes: int = Field(ge=0)
@@ -173,6 +187,20 @@ def destination_body(
         last_delivered_at=standing.last_delivered_at,
         last_failure=standing.last_failure,
         last_errand=errand_body(standing.last_errand) if standing.last_errand else None,
+    )
+
+
+def audit_export_body(
+    standing: operation_records.AuditExportStanding, address: str
+) -> AuditExportBody:
+    """Return the JSON of the audit trail on its way."""
+    return AuditExportBody(
+        address=address,
+        waiting=standing.waiting,
+        oldest_waiting_seconds=standing.oldest_waiting_seconds,
+        last_sent_at=standing.last_sent_at,
+        fault=standing.fault,
+        failing_since=standing.failing_since,
     )
 
 

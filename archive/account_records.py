@@ -114,6 +114,41 @@ class ApiToken:
     last_used_at: datetime | None
 
 
+class AuditAction(StrEnum):
+    """Everything that leaves a line in the audit trail."""
+
+    STARTED = "STARTED"
+    STOPPED = "STOPPED"
+    SET_UP = "SET_UP"
+    SIGN_IN = "SIGN_IN"
+    SIGN_OUT = "SIGN_OUT"
+    STUDY_OPENED = "STUDY_OPENED"
+    STUDIES_SEARCHED = "STUDIES_SEARCHED"
+    IMAGE_SHOWN = "IMAGE_SHOWN"
+    HEAT_MAP_OPENED = "HEAT_MAP_OPENED"
+    OBJECT_READ = "OBJECT_READ"
+    OBJECT_STORED = "OBJECT_STORED"
+    REVIEW = "REVIEW"
+    UNDO = "UNDO"
+    DEFER = "DEFER"
+    REPLAY = "REPLAY"
+    GIVE_UP = "GIVE_UP"
+    PAUSE = "PAUSE"
+    RESUME = "RESUME"
+    ERRAND = "ERRAND"
+    RULES_RELOADED = "RULES_RELOADED"
+    EXPORT = "EXPORT"
+    USER_ADDED = "USER_ADDED"
+    USER_CHANGED = "USER_CHANGED"
+    PASSWORD_LINK = "PASSWORD_LINK"  # noqa: S105 - a word of the audit trail
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - a word of the audit trail
+    SESSIONS_ENDED = "SESSIONS_ENDED"
+    PREFERENCES_CHANGED = "PREFERENCES_CHANGED"
+    TOKEN_ADDED = "TOKEN_ADDED"  # noqa: S105 - a word of the audit trail
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105 - a word of the audit trail
+    AUDIT_READ = "AUDIT_READ"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
     """One thing that somebody did, to be recorded."""
@@ -121,7 +156,7 @@ class AuditEntry:
     actor: str
     """Login, or `token:` and its identifier, or the part of the process group."""
     action: str
-    """One of the fixed words of `api/audit.py`."""
+    """One of `AuditAction`; as text, since a line may be of another version."""
     outcome: str = "success"
     study_uid: str = ""
     address: str = ""

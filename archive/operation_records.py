@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from archive.account_records import AuditEvent
+
 
 class ErrandKind(StrEnum):
     """What a sender is asked to try."""
@@ -70,3 +72,25 @@ class RuleStanding:
     fault: str
     """Why it did not take newer rules when it was last asked to; empty where it did."""
     faulted_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLine:
+    """A line of the audit trail for the hospital's audit server."""
+
+    event: AuditEvent
+    patient_id: str
+    """Of the study that it names; empty where it names none, or the study none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditExportStanding:
+    """How far the audit trail got to the hospital's audit server."""
+
+    waiting: int
+    """Lines that it has not got yet."""
+    oldest_waiting_seconds: float
+    last_sent_at: datetime | None
+    fault: str
+    """Why the last attempt failed; empty where it did not."""
+    failing_since: datetime | None

@@ -58,3 +58,17 @@ rejections = Table(
     Column("count", Integer, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
 )
+
+# How far the audit trail was sent to the audit server; one sender at a time has the claim.
+audit_exports = Table(
+    "audit_exports",
+    metadata,
+    Column("receiver", String(16), primary_key=True),
+    # Of the last line that the server has.
+    Column("event_id", Integer, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("fault", Text, nullable=False),
+    Column("failing_since", UtcDateTime),
+    Column("claimed_by", Text),
+    Column("lease_until", UtcDateTime),
+)

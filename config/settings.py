@@ -14,9 +14,10 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from config.destinations import Destination, with_kinds
-from config.sections import AeTitle, is_loopback
+from config.sections import AeTitle, is_loopback, structured
 from config.sections import Section as _Section
 from config.sources import SourceSettings
+from config.syslog import SyslogSettings
 
 DEFAULTS_FILE = Path(__file__).with_name("defaults.yaml")
 ENVIRONMENT_PREFIX = "HILUM_"
@@ -38,16 +39,6 @@ def _listed(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _structured(value: object) -> object:
-    """Return what `{key: ...}` says, as the environment gives a mapping; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
 
 
 class ServerTlsSettings(_Section):
@@ -245,7 +236,7 @@ class ReportSettings(_Section):
     presentation_state: bool
     rejection_note: bool
 
-    _mapping = field_validator("procedure_code", mode="before")(_structured)
+    _mapping = field_validator("procedure_code", mode="before")(structured)
 
 
 class ModelSettings(_Section):
@@ -278,6 +269,7 @@ class Settings(_Section):
     review: ReviewSettings
     report: ReportSettings
     model: ModelSettings
+    syslog: SyslogSettings
     logs: LogSettings
 
     _kinds = field_validator("destinations", mode="before")(with_kinds)

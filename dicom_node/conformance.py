@@ -17,6 +17,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from archive.records import Refusal
 from config.settings import Settings, load_settings
 from dicom_node import (
+    audit_message,
     commitment,
     intake,
     listener,
@@ -25,6 +26,7 @@ from dicom_node import (
     sender,
     statuses,
     stow,
+    syslog,
     tls,
 )
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -69,6 +71,7 @@ def statement(settings: Settings) -> str:
         _transfer_syntaxes(),
         _queries(),
         _suitability(),
+        _audit(),
         _limits(),
     )
     return "\n\n".join(parts) + "\n"
@@ -299,8 +302,9 @@ def _queries() -> str:
             "BodyPartExamined and SeriesDescription. `hilum pull` asks by StudyDate and "
             "ModalitiesInStudy. What is wanted comes by C-GET, or by C-MOVE to the node's title, "
             "as the source is set. With C-GET we propose, in the role of SCP, the image classes "
-            f"of section 2 in {_named(retrieve.SYNTAXES)}, and answer as in section 2. Priors are "
-            "kept for reading and not analysed.",
+            f"of section 2 in {_named(retrieve.SYNTAXES)}, and answer as in section 2. What came "
+            "as a prior, either way, is compared with the patient's ID and issuer again before it "
+            "is shown. Priors are kept for reading and not analysed.",
         ]
     )
 
@@ -320,10 +324,36 @@ def _suitability() -> str:
     )
 
 
+def _audit() -> str:
+    rows = [
+        (
+            f"`{action}`",
+            f"({kind.event.value}, DCM) {kind.event.meaning}",
+            f"({kind.type.value}, DCM) {kind.type.meaning}" if kind.type else "",
+            kind.action_code,
+        )
+        for action, kind in audit_message.KINDS.items()
+    ]
+    return "\n".join(
+        [
+            "## 10. Audit trail",
+            "",
+            "Off unless the settings name `syslog.host`. Each line of the audit trail is then sent "
+            "as audit message (PS3.15 A.5) by syslog over TLS (A.6: RFC 5424, 5425) or UDP (A.7: "
+            "RFC 5426), or over TCP (RFC 6587): facility 10, severity 5, or 4 for what failed, "
+            f"MSGID {syslog.MESSAGE_ID}, UTF-8; `sequenceId` is the number of the line. Our own "
+            "word goes with each as a further EventTypeCode of the scheme 99HILUM. Studies are "
+            "named by UID, patients by ID (`syslog.patient_ids`), search keys not at all.",
+            "",
+            *_table(("Line", "EventID", "EventTypeCode", "Action"), rows),
+        ]
+    )
+
+
 def _limits() -> str:
     return "\n".join(
         [
-            "## 10. What is not offered",
+            "## 11. What is not offered",
             "",
             "Storage of other SOP classes, query/retrieve as SCP, modality worklist, "
             "MPPS and media. No extended, specialised or private SOP class is used; "

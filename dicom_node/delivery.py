@@ -1,6 +1,7 @@
 """The sender process: a courier per destination claims reports, sends them, records the answer.
 
-Where a destination is to confirm that it keeps them, a clerk asks it to (storage commitment).
+Where a destination is to confirm that it keeps them, a clerk asks it to (storage commitment). The
+audit trail goes to the hospital's audit server from here too.
 
 Every step is safe to repeat: a courier that dies leaves claims whose lease runs out, and the
 object that is then sent again has the same UID. DELIVERED is written only after the destination's
@@ -21,12 +22,15 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.destinations import Destination, DimseDestination
 from config.settings import DeliverySettings, Settings
+from dicom_node.audit_export import AuditExporter
+from dicom_node.audit_message import AuditSource
 from dicom_node.backoff import BackOff
 from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
 from dicom_node.errands import Errands
 from dicom_node.links import link_to, peer_of
 from dicom_node.standing import Standing
+from dicom_node.syslog import SyslogServer
 from dicom_node.upper_layer import prepare_pynetdicom
 
 _log = structlog.get_logger()
@@ -35,6 +39,8 @@ BEAT_SECONDS = 1.0
 # Leases are extended this many times before they would end.
 _EXTENSIONS_PER_LEASE = 3
 _STOP_SECONDS = 5.0
+
+OneWhoSends = Courier | Clerk | AuditExporter
 
 
 def run(
@@ -51,9 +57,10 @@ def run(
         Called once every destination has its courier.
     """
     prepare_pynetdicom()
-    couriers: list[Courier | Clerk] = [
+    couriers: list[OneWhoSends] = [
         *_couriers(settings, archive),
         *_clerks(settings, archive),
+        *_audit_exporters(settings, archive),
     ]
     threads = [
         threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
@@ -92,13 +99,7 @@ def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
 
 
 def _standing(destination: Destination, settings: DeliverySettings) -> Standing:
-    return Standing(
-        BackOff(
-            first_seconds=settings.first_retry_seconds,
-            longest_seconds=settings.longest_retry_seconds,
-        ),
-        objects_per_second=destination.objects_per_second,
-    )
+    return Standing(_back_off(settings), objects_per_second=destination.objects_per_second)
 
 
 def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:
@@ -116,7 +117,37 @@ def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:
     ]
 
 
-def _work(courier: Courier | Clerk, stop: threading.Event) -> None:
+def _audit_exporters(settings: Settings, archive: Archive) -> list[AuditExporter]:
+    """Return who sends the audit trail, where there is a server for it."""
+    if not settings.syslog.is_on:
+        return []
+    host = socket.gethostname()
+    return [
+        AuditExporter(
+            archive,
+            SyslogServer(
+                settings.syslog, host=host, timeout_seconds=settings.delivery.timeout_seconds
+            ),
+            AuditSource(
+                ae_title=settings.node.ae_title,
+                host=host,
+                enterprise_site=settings.syslog.enterprise_site,
+                names_patients=settings.syslog.patient_ids,
+            ),
+            claimant=f"{host}-{uuid.uuid4().hex[:8]}",
+            back_off=_back_off(settings.delivery),
+        )
+    ]
+
+
+def _back_off(settings: DeliverySettings) -> BackOff:
+    return BackOff(
+        first_seconds=settings.first_retry_seconds,
+        longest_seconds=settings.longest_retry_seconds,
+    )
+
+
+def _work(courier: OneWhoSends, stop: threading.Event) -> None:
     """Let one courier work until `stop`; the loop of this process."""
     while not stop.is_set():
         try:
@@ -136,7 +167,7 @@ def _work(courier: Courier | Clerk, stop: threading.Event) -> None:
 
 
 def _watch(
-    couriers: list[Courier | Clerk], settings: Settings, archive: Archive, stop: threading.Event
+    couriers: list[OneWhoSends], settings: Settings, archive: Archive, stop: threading.Event
 ) -> None:
     """Beat, and keep the leases of what is being sent."""
     every_seconds = settings.delivery.lease_seconds / _EXTENSIONS_PER_LEASE
@@ -155,7 +186,7 @@ def _watch(
             return
 
 
-def _extend_leases(couriers: list[Courier | Clerk], settings: Settings, archive: Archive) -> None:
+def _extend_leases(couriers: list[OneWhoSends], settings: Settings, archive: Archive) -> None:
     for courier in couriers:
         if courier.holds_claims:
             archive.repository.extend_delivery_leases(
@@ -163,7 +194,7 @@ def _extend_leases(couriers: list[Courier | Clerk], settings: Settings, archive:
             )
 
 
-def _finish(couriers: list[Courier | Clerk], threads: list[threading.Thread]) -> None:
+def _finish(couriers: list[OneWhoSends], threads: list[threading.Thread]) -> None:
     """Wait for the couriers; one that waits for a slow peer's answer loses its association."""
     deadline = time.monotonic() + _STOP_SECONDS
     for thread in threads:

@@ -104,6 +104,7 @@ class Listener:
             archive,
             node=f"{node.ae_title}@{node.host}:{node.port}",
             load=partial(load_rules, settings),
+            sources=settings.sources,
         )
         self._completeness = Completeness(
             archive.repository,

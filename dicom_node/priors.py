@@ -2,19 +2,22 @@
 
 Another patient's image beside a study is worse than none. So: patient IDs are asked for without
 wildcards and compared exactly in every answer, issuers too; an ID that more than one issuer may
-have given is not trusted; and what C-GET brings is compared once more before it is kept.
+have given is not trusted; what C-GET brings is compared once more before it is kept, and all that
+came, also by C-MOVE, before it is shown as a prior.
 """
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from pydicom.dataset import Dataset
 
 from archive.database import Archive
 from archive.errors import ArchiveError, ArchiveUnavailable
-from archive.records import StudyUid
+from archive.prior_records import ExpectedPrior, NamedPatient
+from archive.records import FileKey, StudyUid
 from config.logs import uid_digest
 from config.settings import Settings
 from config.sources import SourceSettings
@@ -47,8 +50,7 @@ class Subject:
 
     study_uid: StudyUid
     study_date: str
-    patient_id: str
-    issuer_of_patient_id: str
+    patient: NamedPatient
 
 
 class PriorFetcher:
@@ -127,12 +129,11 @@ class PriorFetcher:
                 Subject(
                     study_uid=study_uid,
                     study_date=text_of(header, "StudyDate"),
-                    patient_id=text_of(header, "PatientID"),
-                    issuer_of_patient_id=text_of(header, "IssuerOfPatientID"),
+                    patient=_named_in(header),
                 )
             )
         subject = named.pop() if len(named) == 1 else None
-        return subject if subject is not None and is_exact(subject.patient_id) else None
+        return subject if subject is not None and is_exact(subject.patient.patient_id) else None
 
     def _fetch_from(self, source: SourceSettings, subject: Subject) -> int:
         with QueryLink(
@@ -144,7 +145,9 @@ class PriorFetcher:
         count = 0
         for wanted in chosen:
             is_new = self._archive.repository.expect_prior(
-                wanted.study_uid, source=source.name, within_seconds=EXPECTED_WITHIN_SECONDS
+                wanted.study_uid,
+                ExpectedPrior(source=source.name, patient=subject.patient),
+                within_seconds=EXPECTED_WITHIN_SECONDS,
             )
             if is_new:
                 check = same_patient(subject, source)
@@ -155,12 +158,18 @@ class PriorFetcher:
 
 def choose_priors(link: QueryLink, subject: Subject, source: SourceSettings) -> list[Wanted]:
     """Ask an archive for the newest earlier frontal chest radiographs of the same patient."""
-    found = link.studies({"PatientID": subject.patient_id})
+    found = link.studies({"PatientID": subject.patient.patient_id})
     earlier = [
         study
         for study in found
         if study.study_uid != subject.study_uid
-        and is_same_patient(subject, study.patient_id, study.issuer_of_patient_id, source)
+        and is_same_patient(
+            subject.patient,
+            NamedPatient(
+                patient_id=study.patient_id, issuer_of_patient_id=study.issuer_of_patient_id
+            ),
+            default_issuer=source.issuer_of_patient_id,
+        )
         and _is_earlier(study, subject)
         and (not study.modalities or MODALITIES & set(study.modalities))
     ]
@@ -175,11 +184,39 @@ def choose_priors(link: QueryLink, subject: Subject, source: SourceSettings) -> 
     return chosen
 
 
-def is_same_patient(subject: Subject, patient_id: str, issuer: str, source: SourceSettings) -> bool:
-    """Compare patient IDs and their issuers; where an issuer is not named, the setting names it."""
-    ours = subject.issuer_of_patient_id or source.issuer_of_patient_id
-    theirs = issuer or source.issuer_of_patient_id
-    return patient_id == subject.patient_id and ours == theirs
+def is_same_patient(one: NamedPatient, other: NamedPatient, *, default_issuer: str) -> bool:
+    """Compare patient IDs and their issuers.
+
+    Parameters
+    ----------
+    default_issuer
+        Who issued an ID that names no issuer, as the settings of the source say.
+    """
+    issuers = {patient.issuer_of_patient_id or default_issuer for patient in (one, other)}
+    return one.patient_id == other.patient_id and len(issuers) == 1
+
+
+def is_all_of_patient(
+    file_keys: Iterable[FileKey],
+    expected: ExpectedPrior,
+    sources: Sequence[SourceSettings],
+    archive: Archive,
+) -> bool:
+    """Tell whether each of these objects, which came as a prior, names the patient it is to be of.
+
+    One that cannot be read names nobody.
+    """
+    default_issuer = next(
+        (one.issuer_of_patient_id for one in sources if one.name == expected.source), ""
+    )
+    for file_key in file_keys:
+        try:
+            header, _ = read_stored_header(archive.files.path_of(file_key), _KEYWORDS)
+        except (HeaderUnreadable, ArchiveError):
+            return False
+        if not is_same_patient(expected.patient, _named_in(header), default_issuer=default_issuer):
+            return False
+    return True
 
 
 def is_chest(series: FoundSeries) -> bool:
@@ -201,14 +238,22 @@ def same_patient(subject: Subject, source: SourceSettings) -> Callable[[Received
             header, _ = read_stored_header(file.path, _KEYWORDS)
         except HeaderUnreadable:
             raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "not a data set") from None
-        found = text_of(header, "PatientID"), text_of(header, "IssuerOfPatientID")
-        if not is_same_patient(subject, *found, source):
+        if not is_same_patient(
+            subject.patient, _named_in(header), default_issuer=source.issuer_of_patient_id
+        ):
             _log.error(
                 "an archive sent another patient's object", study=uid_digest(subject.study_uid)
             )
             raise ObjectRefused(StoreStatus.DATA_SET_MISMATCH, "another patient's object")
 
     return check
+
+
+def _named_in(header: Dataset) -> NamedPatient:
+    return NamedPatient(
+        patient_id=text_of(header, "PatientID"),
+        issuer_of_patient_id=text_of(header, "IssuerOfPatientID"),
+    )
 
 
 def _is_earlier(study: FoundStudy, subject: Subject) -> bool:

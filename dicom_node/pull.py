@@ -121,7 +121,7 @@ def retrieve(
     Parameters
     ----------
     check
-        As of `Place`; what a C-MOVE brings comes in at our port and is not checked.
+        As of `Place`; what a C-MOVE brings comes in at our port, where it is not checked so.
 
     Raises
     ------

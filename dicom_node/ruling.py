@@ -6,11 +6,15 @@ import structlog
 
 from archive.database import Archive
 from archive.errors import ArchiveError
+from archive.prior_records import ExpectedPrior
 from archive.records import ArrivedImage, RuleDecision
+from config.logs import uid_digest
 from config.rules import RuleBook
 from config.rules_file import RulesInvalid
+from config.sources import SourceSettings
 from dicom_node.errors import HeaderUnreadable
 from dicom_node.header import read_stored_header
+from dicom_node.priors import is_all_of_patient
 from dicom_node.rules import RuledImage, decide
 
 _log = structlog.get_logger()
@@ -27,6 +31,8 @@ class Ruling:
         Under which name this node says by which rules it works.
     load
         Reads the rules file.
+    sources
+        Where priors come from.
 
     Raises
     ------
@@ -34,10 +40,18 @@ class Ruling:
         There are no rules to begin with.
     """
 
-    def __init__(self, archive: Archive, *, node: str, load: Callable[[], RuleBook]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        node: str,
+        load: Callable[[], RuleBook],
+        sources: Sequence[SourceSettings] = (),
+    ) -> None:
         self._archive = archive
         self._node = node
         self._load = load
+        self._sources = sources
         self._book = load()
         self._seen: int | None = None
 
@@ -66,11 +80,25 @@ class Ruling:
     def decide(self, images: Sequence[ArrivedImage]) -> RuleDecision:
         """Return what the rules say of a study that is complete; a prior is kept for reading."""
         book = self._book
-        source = self._archive.repository.source_of_prior(images[0].study_uid) if images else None
-        if source is not None:
-            reason = f"fetched from {source} as a prior"
-            return RuleDecision(rule="", is_analysed=False, reason=reason)
+        expected = self._archive.repository.expected_prior(images[0].study_uid) if images else None
+        if expected is not None:
+            return self._decide_prior(images, expected)
         return decide(book, [ruled_image(self._archive, one, book.keywords) for one in images])
+
+    def _decide_prior(
+        self, images: Sequence[ArrivedImage], expected: ExpectedPrior
+    ) -> RuleDecision:
+        """Compare with the patient what came; a C-MOVE brings objects that nobody looked at yet."""
+        study_uid = images[0].study_uid
+        is_same = is_all_of_patient(
+            [one.file_key for one in images], expected, self._sources, self._archive
+        )
+        self._archive.repository.judge_prior(study_uid, is_same_patient=is_same)
+        reason = f"fetched from {expected.source} as a prior"
+        if not is_same:
+            _log.error("an archive sent another patient's study", study=uid_digest(study_uid))
+            reason = f"{expected.source} sent another patient's study as a prior; not shown as one"
+        return RuleDecision(rule="", is_analysed=False, reason=reason)
 
     def _reload(self) -> None:
         try:

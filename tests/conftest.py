@@ -31,6 +31,8 @@ def _missing(peer: str) -> str:
         "pixelmed": ["java"],
         "chromium": ["chromium"],
         "openssl": ["openssl"],
+        "rsyslog": ["rsyslogd"],
+        "jing": ["jing"],
         "docker-compose": ["docker-compose"],
     }
     if peer == "postgresql":

@@ -94,8 +94,8 @@ class Orthanc:
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, folder: Path) -> Iterator["Orthanc"]:
-        """Run an empty Orthanc, with DICOMweb, until the block ends."""
+    def running(cls, folder: Path, **options: Any) -> Iterator["Orthanc"]:
+        """Run an empty Orthanc, with DICOMweb, until the block ends; options as in its file."""
         plugins = [str(DICOMWEB_PLUGIN)] if DICOMWEB_PLUGIN.exists() else []
-        with running_orthanc(folder, Plugins=plugins) as (pacs, namespace):
+        with running_orthanc(folder, Plugins=plugins, **options) as (pacs, namespace):
             yield cls(pacs=pacs, namespace=namespace)

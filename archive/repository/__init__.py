@@ -2,11 +2,12 @@
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
 committing, watching, reading, operating, ruling, fetching priors, accounts, links to choose
-passwords, signing in, tokens, auditing, reviewing and the reading list. All methods are synchronous
-and thread safe; each is one transaction.
+passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the reading list.
+All methods are synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
+from archive.repository.audit_exporting import AuditExportingRows
 from archive.repository.auditing import AuditRows
 from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
@@ -45,6 +46,7 @@ class Repository(
     SigningInRows,
     TokenRows,
     AuditRows,
+    AuditExportingRows,
     ReviewingRows,
     ReadingListRows,
     FigureRows,

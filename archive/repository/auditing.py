@@ -51,7 +51,7 @@ class AuditRows(Transactions):
             rows = connection.execute(
                 statement.order_by(audit_events.c.event_id.desc()).limit(limit)
             ).all()
-        return tuple(_event_of(row) for row in rows)
+        return tuple(event_of(row) for row in rows)
 
     def verify_audit(self) -> int:
         """Recompute the whole chain and return how many lines it has.
@@ -87,7 +87,7 @@ class AuditRows(Transactions):
                 ).all()
             if not rows:
                 return
-            yield from (_event_of(row) for row in rows)
+            yield from (event_of(row) for row in rows)
             last = rows[-1].event_id
 
 
@@ -136,7 +136,8 @@ def _append(connection: Connection, entry: AuditEntry) -> AuditEvent:
     )
 
 
-def _event_of(row: AnyRow) -> AuditEvent:
+def event_of(row: AnyRow) -> AuditEvent:
+    """Return a row of the trail as a record."""
     return AuditEvent(
         event_id=row.event_id,
         at=row.at,

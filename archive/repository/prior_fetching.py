@@ -6,7 +6,13 @@ from typing import Any
 from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
 
 from archive.errors import NotFound
-from archive.prior_records import PriorSearch, PriorSearchState
+from archive.prior_records import (
+    ExpectedPrior,
+    NamedPatient,
+    PriorSearch,
+    PriorSearchState,
+    PriorState,
+)
 from archive.prior_tables import expected_priors, prior_searches
 from archive.records import StudyState, StudyUid
 from archive.repository.cursors import cursor_at, place_of
@@ -172,7 +178,9 @@ class PriorFetchingRows(Transactions):
                 .values(next_attempt_at=later, words=words)
             )
 
-    def expect_prior(self, study_uid: StudyUid, *, source: str, within_seconds: float) -> bool:
+    def expect_prior(
+        self, study_uid: StudyUid, expected: ExpectedPrior, *, within_seconds: float
+    ) -> bool:
         """Say that a study is about to come as a prior; False where we have it already."""
         with self._writing() as connection:
             now = database_now(connection)
@@ -183,30 +191,53 @@ class PriorFetchingRows(Transactions):
                 delete(expected_priors).where(
                     or_(
                         expected_priors.c.study_uid == study_uid,
-                        expected_priors.c.expected_until < now,
+                        and_(
+                            expected_priors.c.expected_until < now,
+                            # That another patient's objects came is never forgotten.
+                            expected_priors.c.state != PriorState.OTHER_PATIENT,
+                        ),
                     )
                 )
             )
             connection.execute(
                 insert(expected_priors).values(
                     study_uid=study_uid,
-                    source=source,
+                    source=expected.source,
+                    patient_id=expected.patient.patient_id,
+                    issuer_of_patient_id=expected.patient.issuer_of_patient_id,
                     expected_until=now + timedelta(seconds=within_seconds),
                 )
             )
         return True
 
-    def source_of_prior(self, study_uid: StudyUid) -> str | None:
-        """Return the source from which a study is expected as a prior now, or None."""
+    def expected_prior(self, study_uid: StudyUid) -> ExpectedPrior | None:
+        """Return as whose prior a study is expected now, or None."""
         with self._reading() as connection:
             now = database_now(connection)
-            found: str | None = connection.execute(
-                select(expected_priors.c.source).where(
+            found = connection.execute(
+                select(expected_priors).where(
                     expected_priors.c.study_uid == study_uid,
                     expected_priors.c.expected_until >= now,
                 )
-            ).scalar_one_or_none()
-        return found
+            ).one_or_none()
+        if found is None:
+            return None
+        return ExpectedPrior(
+            source=found.source,
+            patient=NamedPatient(
+                patient_id=found.patient_id, issuer_of_patient_id=found.issuer_of_patient_id
+            ),
+        )
+
+    def judge_prior(self, study_uid: StudyUid, *, is_same_patient: bool) -> None:
+        """Say whose an expected study was found to be; safe to repeat."""
+        state = PriorState.SAME_PATIENT if is_same_patient else PriorState.OTHER_PATIENT
+        with self._writing() as connection:
+            connection.execute(
+                update(expected_priors)
+                .where(expected_priors.c.study_uid == study_uid)
+                .values(state=state)
+            )
 
 
 def _is_in(state: PriorSearchState) -> Any:

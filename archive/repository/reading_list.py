@@ -17,6 +17,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -24,7 +25,9 @@ from sqlalchemy import (
 
 from archive.account_tables import users
 from archive.errors import NotFound
-from archive.records import Instance, Presence, StudyUid
+from archive.prior_records import PriorState
+from archive.prior_tables import expected_priors
+from archive.records import Instance, Presence, StudyState, StudyUid
 from archive.repository.reading import studies_with_counts
 from archive.repository.rows import AnyRow, age_seconds, instance_of, study_of
 from archive.repository.transactions import Transactions, database_now
@@ -179,7 +182,8 @@ class ReadingListRows(Transactions):
         """Return other studies of the same patient, the newest first; none without a patient ID.
 
         A patient is the same where patient ID, birth date and name are: an ID alone repeats
-        between hospitals, and a wrong prior is worse than none.
+        between hospitals, and a wrong prior is worse than none. What an archive sends as a prior
+        is shown once all of it was compared with the patient, and never if that was another.
         """
         this = studies.alias("this")
         same = and_(
@@ -198,6 +202,7 @@ class ReadingListRows(Transactions):
                     this.c.study_uid == study_uid,
                     this.c.patient_id != "",
                     studies.c.study_uid != study_uid,
+                    ~_is_doubtful_prior(database_now(connection)),
                 )
                 .order_by(studies.c.study_date.desc(), studies.c.first_received_at.desc())
                 .limit(limit)
@@ -356,6 +361,29 @@ def _item_of(row: AnyRow, readers: Iterable[str], now: datetime) -> WorklistItem
         waiting_seconds=age_seconds(row.first_received_at, now),
         readers=tuple(readers),
         deferred_reason=row.deferred_reason or "",
+    )
+
+
+def _is_doubtful_prior(now: datetime) -> Any:
+    """Return whether a study that we asked for as a prior is not known to be the patient's."""
+    expected = expected_priors.c
+    is_uncompared = or_(
+        expected.state == PriorState.EXPECTED,
+        # A further image has come since.
+        studies.c.state == StudyState.RECEIVING,
+    )
+    return (
+        select(expected.study_uid)
+        .where(
+            expected.study_uid == studies.c.study_uid,
+            or_(
+                expected.state == PriorState.OTHER_PATIENT,
+                # Later it is an ordinary study.
+                and_(expected.expected_until >= now, is_uncompared),
+            ),
+        )
+        .correlate(studies)
+        .exists()
     )
 
 

@@ -7,11 +7,16 @@ from sqlalchemy import update
 
 from archive.database import Archive
 from archive.errors import NotFound
-from archive.prior_records import PriorSearchState
-from archive.records import StudyUid
+from archive.prior_records import ExpectedPrior, NamedPatient, PriorSearchState
+from archive.records import StudyState, StudyUid
 from archive.schema import studies
 from tests.builders.arrivals import an_arrival
 from tests.integration.archive.test_receiving import STUDY, queue_now
+
+OTHER = StudyUid("1.2.3.77")
+EXPECTED = ExpectedPrior(
+    source="pacs", patient=NamedPatient(patient_id="P1", issuer_of_patient_id="HERE")
+)
 
 
 def a_queued_study(archive: Archive, study: int = 1) -> None:
@@ -47,17 +52,50 @@ def test_a_search_whose_node_went_silent_or_that_failed_is_made_again(
 def test_a_study_that_is_here_is_never_taken_for_a_prior(any_archive: Archive) -> None:
     repository = any_archive.repository
     a_queued_study(any_archive)
-    other = StudyUid("1.2.3.77")
-    assert not repository.expect_prior(STUDY, source="pacs", within_seconds=60)
-    assert repository.expect_prior(other, source="pacs", within_seconds=60)
-    assert repository.source_of_prior(STUDY) is None
-    assert repository.source_of_prior(other) == "pacs"
+    assert not repository.expect_prior(STUDY, EXPECTED, within_seconds=60)
+    assert repository.expect_prior(OTHER, EXPECTED, within_seconds=60)
+    assert repository.expected_prior(STUDY) is None
+    assert repository.expected_prior(OTHER) == EXPECTED
 
 
 def test_what_was_expected_too_long_ago_is_an_ordinary_study(any_archive: Archive) -> None:
-    other = StudyUid("1.2.3.77")
-    assert any_archive.repository.expect_prior(other, source="pacs", within_seconds=-1)
-    assert any_archive.repository.source_of_prior(other) is None
+    assert any_archive.repository.expect_prior(OTHER, EXPECTED, within_seconds=-1)
+    assert any_archive.repository.expected_prior(OTHER) is None
+
+
+def shown(archive: Archive) -> list[str]:
+    return [str(prior.study.study_uid) for prior in archive.repository.priors(STUDY)]
+
+
+def test_what_comes_as_a_prior_is_shown_once_all_of_it_is_the_patients(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    a_queued_study(any_archive)
+    assert repository.expect_prior(OTHER, EXPECTED, within_seconds=60)
+    repository.record_instance(an_arrival(study=77, instance=1))
+    assert shown(any_archive) == []
+    queue_now(any_archive)
+    assert shown(any_archive) == []
+    repository.judge_prior(OTHER, is_same_patient=True)
+    assert shown(any_archive) == [OTHER]
+    repository.record_instance(an_arrival(study=77, instance=2))
+    assert repository.study(OTHER).study.state is StudyState.RECEIVING
+    assert shown(any_archive) == []
+
+
+def test_another_patients_study_is_never_shown_however_long_ago_it_came(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    a_queued_study(any_archive)
+    assert repository.expect_prior(OTHER, EXPECTED, within_seconds=-1)
+    repository.record_instance(an_arrival(study=77, instance=1))
+    assert shown(any_archive) == [OTHER]
+    repository.judge_prior(OTHER, is_same_patient=False)
+    # Looking for others forgets what was expected too long ago.
+    assert repository.expect_prior(StudyUid("1.2.3.78"), EXPECTED, within_seconds=60)
+    assert shown(any_archive) == []
 
 
 def test_searches_are_listed_by_state_and_page_by_page(any_archive: Archive) -> None:

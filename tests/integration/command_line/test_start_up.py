@@ -80,3 +80,17 @@ def test_echo_and_send_talk_to_a_real_peer(tmp_path: Path) -> None:
     gone = hilum("echo", f"127.0.0.1:{port}")
     assert gone.returncode == 1
     assert "Traceback" not in gone.stderr
+
+
+def test_each_start_and_stop_of_a_part_is_a_line_of_the_audit_trail(tmp_path: Path) -> None:
+    site = Site(folder=tmp_path / "site")
+    site.write_settings()
+    with site.serving(only="sender") as serving:
+        serving.stop()
+    archive = site.open_archive()
+    lines = [event.entry for event in archive.repository.all_audit_events()]
+    archive.repository.dispose()
+    assert [(line.actor, line.action) for line in lines] == [
+        ("sender", "STARTED"),
+        ("sender", "STOPPED"),
+    ]

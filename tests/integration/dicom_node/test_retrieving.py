@@ -131,6 +131,53 @@ def test_the_newest_priors_of_the_same_patient_come_and_are_kept_unread(
     assert shown == [NEWEST, OLDER]
 
 
+def give_to_another(folder: Path, sop_instance_uid: str) -> None:
+    """Change the patient in one file that an archive keeps; its index stays as it is."""
+    kept = [file for file in folder.rglob("*") if file.is_file()]
+    contents = {file: file.read_bytes() for file in kept}
+    (changed,) = [
+        file
+        for file, content in contents.items()
+        if content[128:132] == b"DICM" and sop_instance_uid.encode() in content
+    ]
+    changed.write_bytes(contents[changed].replace(b"SAME-1", b"ELSE-1"))
+
+
+@pytest.mark.peer("orthanc")
+@pytest.mark.parametrize("is_same", [True, False])
+def test_another_patients_object_that_a_move_brings_is_kept_and_is_no_prior(
+    archive: Archive, tmp_path: Path, is_same: bool
+) -> None:
+    """C-FIND says whose the study is; C-MOVE then sends what is on the archive's disk."""
+    further = f"{NEWEST}.1.2"
+    with Orthanc.running(tmp_path / "pacs", MaximumStorageCacheSize=0) as pacs:
+        peer = Peer(ae_title=pacs.ae_title, host=pacs.host, port=pacs.port)
+        pacs.add_modality("hilum", "HILUM", 11112)
+        study = {"StudyDate": "20220101"}
+        put_into(peer, tmp_path, of_patient(NEWEST, **study))
+        put_into(peer, tmp_path, of_patient(NEWEST, SOPInstanceUID=further, **study))
+        if not is_same:
+            give_to_another(tmp_path / "pacs", further)
+        source = source_of(pacs, retrieve="move", priors=1)
+        with node_with(pacs, archive, source) as node:
+            ours = Peer(ae_title="HILUM", host=pacs.our_host, port=node.port)
+            put_into(ours, tmp_path, of_patient(NEW), calling="TESTSCU")
+            wait_until(
+                lambda: states(archive) == {NEW: StudyState.QUEUED, NEWEST: StudyState.KEPT},
+                within_seconds=WITHIN_SECONDS,
+                what="the prior",
+            )
+    kept = archive.repository.study(StudyUid(NEWEST))
+    assert len(kept.instances) == 2
+    shown = [prior.study.study_uid for prior in archive.repository.priors(StudyUid(NEW))]
+    assert shown == ([NEWEST] if is_same else [])
+    assert kept.study.reason == (
+        "fetched from pacs as a prior"
+        if is_same
+        else "pacs sent another patient's study as a prior; not shown as one"
+    )
+
+
 @pytest.mark.peer("orthanc")
 def test_an_id_with_a_wildcard_is_not_asked_for(
     archive: Archive, orthanc: Orthanc, tmp_path: Path
@@ -195,20 +242,28 @@ def test_hilum_pull_says_first_and_fetches_then(orthanc: Orthanc, tmp_path: Path
     assert hilum("pull", "nowhere", "--config", site).returncode == 1
 
 
-@pytest.fixture
-def dcmqrscp(tmp_path: Path) -> Iterator[Peer]:
-    """dcmtk's archive, which knows nobody to move to but answers everybody."""
+@contextlib.contextmanager
+def dcmqrscp_running(tmp_path: Path, *, moves_to_port: int | None = None) -> Iterator[Peer]:
+    """dcmtk's archive, which answers everybody and sends to HILUM only where it knows its port."""
     port, folder = free_port(), tmp_path / "qr"
     folder.mkdir()
+    host = f"ours = (HILUM, 127.0.0.1, {moves_to_port})\n" if moves_to_port else ""
     configuration = tmp_path / "dcmqrscp.cfg"
     configuration.write_text(
         f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"HostTable BEGIN\n{host}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nQRPEER {folder} RW (100, 1024mb) ANY\nAETable END\n"
     )
     with running(["dcmqrscp", "-c", configuration], log=tmp_path / "dcmqrscp.log"):
         wait_until(lambda: is_listening("127.0.0.1", port), within_seconds=20)
         yield Peer(ae_title="QRPEER", host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def dcmqrscp(tmp_path: Path) -> Iterator[Peer]:
+    """dcmtk's archive, which knows nobody to move to."""
+    with dcmqrscp_running(tmp_path) as peer:
+        yield peer
 
 
 @pytest.mark.peer("dcmtk")

@@ -192,3 +192,30 @@ def test_a_destination_that_would_leak_or_garble_is_refused(
     site.write_text(f"destinations: {{it: {destination}}}")
     with pytest.raises(SettingsInvalid, match=named):
         load_settings(site)
+
+
+@pytest.mark.parametrize(
+    ("syslog", "named"),
+    [
+        ("{host: audit.example, transport: udp}", "patients' IDs travel over tls only"),
+        ("{host: audit.example, transport: beep}", "syslog.transport"),
+        ("{host: audit.example, tls: {key: /k.pem}}", "certificate and key belong together"),
+    ],
+)
+def test_an_audit_server_that_would_tell_others_of_patients_is_refused(
+    site: Path, syslog: str, named: str
+) -> None:
+    site.write_text(f"syslog: {syslog}")
+    with pytest.raises(SettingsInvalid, match=named):
+        load_settings(site)
+
+
+def test_an_audit_server_is_off_and_may_be_named_by_the_environment(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not load_settings().syslog.is_on
+    site.write_text("syslog: {host: audit.example, transport: udp, patient_ids: false}")
+    assert load_settings(site).syslog.address == "audit.example:6514 UDP"
+    monkeypatch.setenv("HILUM_SYSLOG__HOST", "audit.example")
+    monkeypatch.setenv("HILUM_SYSLOG__TLS", "{ca_certificates: /ca.pem}")
+    assert load_settings().syslog.tls.ca_certificates == Path("/ca.pem")

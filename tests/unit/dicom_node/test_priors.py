@@ -1,14 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
-from archive.records import StudyUid
+from archive.database import Archive
+from archive.prior_records import ExpectedPrior, NamedPatient
+from archive.records import FileKey, StudyUid
 from config.sources import SourceSettings
 from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import Heading, ReceivedFile
 from dicom_node.intake import Command
-from dicom_node.priors import Subject, is_chest, is_same_patient, same_patient
+from dicom_node.priors import Subject, is_all_of_patient, is_chest, is_same_patient, same_patient
 from dicom_node.query import FoundSeries, is_exact
 from dicom_node.statuses import StoreStatus
 from tests.builders.dicom_files import radiograph, written
@@ -24,9 +27,12 @@ def subject(issuer: str = "") -> Subject:
     return Subject(
         study_uid=StudyUid("1.2.3"),
         study_date="20260101",
-        patient_id="P1",
-        issuer_of_patient_id=issuer,
+        patient=named("P1", issuer),
     )
+
+
+def named(patient_id: str, issuer: str) -> NamedPatient:
+    return NamedPatient(patient_id=patient_id, issuer_of_patient_id=issuer)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,8 @@ def subject(issuer: str = "") -> Subject:
 def test_a_patient_is_the_same_only_with_the_same_id_of_the_same_issuer(
     ours: str, patient_id: str, theirs: str, setting: str, is_same: bool
 ) -> None:
-    assert is_same_patient(subject(ours), patient_id, theirs, source(setting)) is is_same
+    found = is_same_patient(named("P1", ours), named(patient_id, theirs), default_issuer=setting)
+    assert found is is_same
 
 
 @pytest.mark.parametrize("value", ["", "P*", "P?1", "P1\\P2"])
@@ -100,3 +107,25 @@ def test_an_object_of_another_patient_is_refused_whatever_the_archive_said(
     assert refused.value.status is StoreStatus.DATA_SET_MISMATCH
     with pytest.raises(ObjectRefused):
         check(received(tmp_path / "none.dcm"))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "is_same"),
+    [
+        ([{}], True),
+        ([{}, {"PatientID": "P2"}], False),
+        ([{"IssuerOfPatientID": "THERE"}], False),
+        ([{"PatientID": None}], False),
+    ],
+)
+def test_what_came_is_the_patients_only_if_every_object_is(
+    archive: Archive, theirs: list[dict[str, Any]], is_same: bool
+) -> None:
+    expected = ExpectedPrior(source="pacs", patient=named("P1", ""))
+    keys = []
+    for number, changes in enumerate(theirs):
+        ds = radiograph(**({"PatientID": "P1", "IssuerOfPatientID": "HERE"} | changes))
+        keys.append(FileKey(f"{number}.dcm"))
+        written(ds, archive.files.path_of(keys[-1]).parent, keys[-1])
+    assert is_all_of_patient(keys, expected, [source("HERE")], archive) is is_same
+    assert not is_all_of_patient([FileKey("none.dcm")], expected, [source("HERE")], archive)
