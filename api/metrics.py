@@ -42,6 +42,7 @@ class ArchiveCollector(Collector):
         try:
             found = [
                 *self._queues(),
+                *self._worklist(),
                 *self._counts(),
                 self._rejections(),
                 *self._audit_export(),
@@ -70,6 +71,22 @@ class ArchiveCollector(Collector):
             depth.add_metric([queue.stage], queue.count)
             age.add_metric([queue.stage], queue.oldest_age_seconds)
         return [depth, age]
+
+    def _worklist(self) -> list[Metric]:
+        unread = GaugeMetricFamily(
+            "hilum_worklist_unread", "Studies that nobody has read, by band.", labels=["band"]
+        )
+        wait = GaugeMetricFamily(
+            "hilum_worklist_longest_wait_seconds",
+            "How long the first unread study of a band has waited for a reader.",
+            labels=["band"],
+        )
+        cap_seconds = self._settings.review.waiting_cap_minutes * 60
+        depths = self._archive.repository.worklist_depths(waiting_cap_seconds=cap_seconds)
+        for depth in depths:
+            unread.add_metric([depth.stage], depth.count)
+            wait.add_metric([depth.stage], depth.oldest_age_seconds)
+        return [unread, wait]
 
     def _counts(self) -> list[Metric]:
         studies = GaugeMetricFamily(

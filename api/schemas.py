@@ -26,6 +26,7 @@ class ImageKind(StrEnum):
     DICOM = "dicom"
 
 
+DATE_PATTERN = r"^([0-9]{8})?$"
 UID_PATTERN = r"^[0-9]+(\.[0-9]+)*$"
 Uid = Annotated[str, Field(pattern=UID_PATTERN, max_length=64, examples=["1.2.840.113619.2.5"])]
 
@@ -175,6 +176,8 @@ class StudySearch(ApiModel):
         description="A part of the patient's name or ID, or of the accession number.",
     )
     state: StudyState | None = None
+    first_date: str = Field(default="", pattern=DATE_PATTERN, description="Of the study; YYYYMMDD.")
+    last_date: str = Field(default="", pattern=DATE_PATTERN)
     limit: int = Field(default=50, ge=1, le=200, strict=True)
     cursor: str | None = Field(
         default=None, max_length=200, description="The `next_cursor` of the page before."

@@ -174,4 +174,15 @@ def _notes(ds: Dataset) -> tuple[str, ...]:
         notes.append("lossy compressed")
     if str(ds.get("BurnedInAnnotation") or "") == "YES":
         notes.append("text is burned into the image")
+    if _is_mirrored(ds):
+        notes.append("mirrored: the patient's left is at the left")
     return tuple(notes)
+
+
+def _is_mirrored(ds: Dataset) -> bool:
+    """Return whether rows run towards the patient's right (PS3.3 C.7.6.1.1.1).
+
+    A chest is read as if one faced the patient, whose left is then at the right.
+    """
+    orientation = ds.get("PatientOrientation") or [""]
+    return str(orientation[0]).upper().startswith("R")

@@ -9,7 +9,7 @@ from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import Context, InContext
-from api.errors import RequestInvalid, UnknownThing
+from api.errors import StateForbids, UnknownThing
 from api.problems import problem_responses
 from api.schemas import UID_PATTERN
 from archive.account_records import Role, Scope
@@ -36,9 +36,9 @@ FHIR_JSON = "application/fhir+json"
             "content": {FHIR_JSON: {"schema": {"type": "object"}}},
         },
         **problem_responses(
-            401, 403, 404, 422, 503,
+            401, 403, 404, 409, 422, 503,
             _404="There is no such study, or nothing was reported of it.",
-            _422="FHIR has no place for what the report says, as for one without a patient ID.",
+            _409="FHIR has no place for what the report says, as for one without a patient ID.",
         ),
     },
 )  # fmt: skip
@@ -60,7 +60,9 @@ def get_fhir_bundle(
             identifier_system=_identifier_system(context),
         )
     except ReportUnreadable as error:
-        raise RequestInvalid(f"the report cannot be written as FHIR: {error}") from None
+        raise StateForbids(
+            f"the report cannot be written as FHIR: {error}", code="not_in_fhir"
+        ) from None
     note(request, principal, AuditAction.EXPORT, study_uid=study_uid, form="fhir")
     return Response(bundle, media_type=FHIR_JSON)
 

@@ -1,8 +1,9 @@
 """The pages for people: reading, and the list of all studies."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Path, Request
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.account_schemas import session_body
@@ -16,11 +17,13 @@ from api.navigation import pages_of
 from api.schemas import UID_PATTERN, study_summary
 from api.timeline import timeline
 from archive.account_records import Role, User
-from archive.records import StudyUid
+from archive.records import StudyState, StudyUid
 
 router = APIRouter(include_in_schema=False)
 
 STUDIES_ON_PAGE = 50
+# As a browser's date field gives it.
+DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 # The modules of the reading page, asked for together instead of one after the other.
 READING_MODULES = (
     "cases",
@@ -46,6 +49,20 @@ READING_MODULES = (
     "viewer",
     "worklist",
 )
+
+
+class Looked(BaseModel):
+    """What is looked for on the page of all studies; empty: anything."""
+
+    text: str = Field(default="", max_length=64)
+    state: StudyState | Literal[""] = ""
+    first_date: str = Field(default="", pattern=DAY)
+    last_date: str = Field(default="", pattern=DAY)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is looked for."""
+        return any((self.text.strip(), self.state, self.first_date, self.last_date))
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -75,7 +92,7 @@ def studies(
     request: Request, context: InContext, user: Annotated[User, Depends(allow_page())]
 ) -> Response:
     """Return the newest studies as a table."""
-    return _studies_page(request, context, user, "")
+    return _studies_page(request, context, user, Looked())
 
 
 @router.post("/studies", response_class=HTMLResponse)
@@ -83,10 +100,10 @@ def searched_studies(
     request: Request,
     context: InContext,
     user: Annotated[User, Depends(allow_page())],
-    text: Annotated[str, Form(max_length=64)] = "",
+    looked: Annotated[Looked, Form()],
 ) -> Response:
     """Return the studies that are looked for; by POST, so that no name stands in an address."""
-    return _studies_page(request, context, user, text.strip())
+    return _studies_page(request, context, user, looked)
 
 
 @router.get("/studies/{study_uid}", response_class=HTMLResponse)
@@ -113,9 +130,15 @@ def study(
     )
 
 
-def _studies_page(request: Request, context: Context, user: User, text: str) -> Response:
-    found, _ = context.archive.repository.studies(limit=STUDIES_ON_PAGE, text=text)
-    if text:
+def _studies_page(request: Request, context: Context, user: User, looked: Looked) -> Response:
+    found, _ = context.archive.repository.studies(
+        limit=STUDIES_ON_PAGE,
+        text=looked.text.strip(),
+        state=StudyState(looked.state) if looked.state else None,
+        first_date=looked.first_date.replace("-", ""),
+        last_date=looked.last_date.replace("-", ""),
+    )
+    if looked.is_any:
         note(request, Principal(user=user), AuditAction.STUDIES_SEARCHED, count=len(found))
     is_blind = is_blind_first(context.settings.review, user)
     repository = context.archive.repository
@@ -132,5 +155,7 @@ def _studies_page(request: Request, context: Context, user: User, text: str) -> 
             }
         )
     return context.templates.TemplateResponse(
-        request, "studies.html", {"rows": rows, "user": user, "text": text}
+        request,
+        "studies.html",
+        {"rows": rows, "user": user, "looked": looked, "states": list(StudyState)},
     )

@@ -61,7 +61,7 @@ def list_studies(
 @searching.post(
     "/study-search",
     operation_id="search_studies",
-    summary="Studies by a part of name, ID or accession number, newest first",
+    summary="Studies by a part of name, ID or accession number, date and state, newest first",
     responses=problem_responses(
         400, 401, 403, 404, 413, 422, 503, _404="The cursor is none of ours."
     ),
@@ -71,7 +71,12 @@ def search_studies(
 ) -> StudyPage:
     """Return one page; ask on with `next_cursor`."""
     studies, next_cursor = context.archive.repository.studies(
-        limit=body.limit, before=body.cursor, state=body.state, text=body.text
+        limit=body.limit,
+        before=body.cursor,
+        state=body.state,
+        text=body.text,
+        first_date=body.first_date,
+        last_date=body.last_date,
     )
     note(request, principal, AuditAction.STUDIES_SEARCHED, count=len(studies))
     return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)

@@ -30,6 +30,8 @@ class ReadingRows(Transactions):
         before: str | None = None,
         state: StudyState | None = None,
         text: str = "",
+        first_date: str = "",
+        last_date: str = "",
     ) -> tuple[tuple[Study, ...], str | None]:
         """Return studies, the newest first, and the cursor of the next page if there is one.
 
@@ -43,6 +45,10 @@ class ReadingRows(Transactions):
             Only studies in this state.
         text
             Only studies in whose patient name, patient ID or accession number this stands.
+        first_date
+            YYYYMMDD: only studies of this day or later; so with the last. Empty: any.
+        last_date
+            Only studies of this day or earlier that have a date.
 
         Raises
         ------
@@ -54,6 +60,13 @@ class ReadingRows(Transactions):
             statement = statement.where(studies.c.state == state)
         if text:
             statement = statement.where(_names(text))
+        if first_date:
+            statement = statement.where(studies.c.study_date >= first_date)
+        if last_date:
+            # Studies without a date would sort before every date.
+            statement = statement.where(
+                studies.c.study_date <= last_date, studies.c.study_date != ""
+            )
         if before is not None:
             moment, uid = place_of(before)
             statement = statement.where(

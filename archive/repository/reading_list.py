@@ -27,7 +27,7 @@ from archive.account_tables import users
 from archive.errors import NotFound
 from archive.prior_records import PriorState
 from archive.prior_tables import expected_priors
-from archive.records import Instance, Presence, StudyState, StudyUid
+from archive.records import Instance, Presence, QueueDepth, StudyState, StudyUid
 from archive.repository.reading import studies_with_counts
 from archive.repository.rows import AnyRow, age_seconds, instance_of, study_of
 from archive.repository.transactions import Transactions, database_now
@@ -102,6 +102,32 @@ class ReadingListRows(Transactions):
             ).all()
         counts = dict.fromkeys(Band, 0)
         return counts | {_BANDS[number]: count for number, count in rows}
+
+    def worklist_depths(self, *, waiting_cap_seconds: float) -> tuple[QueueDepth, ...]:
+        """Return how many unread studies stand in each band, and how long the first has waited."""
+        with self._reading() as connection:
+            now = database_now(connection)
+            band = _order(now - timedelta(seconds=waiting_cap_seconds), is_blind=False)[0]
+            rows = connection.execute(
+                select(
+                    band.label("band"),
+                    func.count().label("number"),
+                    func.min(studies.c.first_received_at).label("oldest"),
+                )
+                .select_from(studies)
+                .outerjoin(deferrals, deferrals.c.study_uid == studies.c.study_uid)
+                .where(~studies.c.is_read)
+                .group_by(band)
+            ).all()
+        found = {_BANDS[row.band]: row for row in rows}
+        return tuple(
+            QueueDepth(
+                stage=name,
+                count=found[name].number if name in found else 0,
+                oldest_age_seconds=age_seconds(found[name].oldest, now) if name in found else 0.0,
+            )
+            for name in _BANDS
+        )
 
     def begin_reading(self, study_uid: StudyUid, *, user_id: int, lease_seconds: float) -> None:
         """Say that a person has a study open; repeat it while they do.

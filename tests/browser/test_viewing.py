@@ -77,6 +77,20 @@ def test_window_zoom_and_pan_follow_the_mouse(page: Page) -> None:
     expect_words(page, r"zoom 1[0-4]\d percent")
 
 
+def test_who_wants_it_moves_the_image_with_the_left_button(page: Page) -> None:
+    address = page.url
+    page.goto(f"{address}me")
+    page.get_by_label("What dragging with the left button does").select_option("pan")
+    page.goto(address)
+    looked_at(page, "DOE")
+    seen = picture(page).screenshot()
+    drag(page, 60, 40)
+    expect_words(page, "window 3400 centre 1900")
+    assert picture(page).screenshot() != seen
+    drag(page, BY, 0, button="right")
+    expect_words(page, r"window (3[5-9]|4)\d\d+ centre 1900")
+
+
 def test_every_drag_has_its_keys_and_its_buttons(page: Page) -> None:
     seen = picture(page).screenshot()
     page.keyboard.press("z")

@@ -20,4 +20,8 @@ dim.addEventListener("input", () => {
   show();
 });
 show();
+
+const left = /** @type {HTMLSelectElement} */ (document.getElementById("left"));
+left.value = localStorage.getItem("hilum.left") === "pan" ? "pan" : "window";
+left.addEventListener("change", () => localStorage.setItem("hilum.left", left.value));
 document.documentElement.dataset.ready = "true";

@@ -40,6 +40,18 @@ def test_the_overdue_come_first_whatever_the_model_says(any_archive: Archive) ->
     assert uids(any_archive, 0.0) == ["1", "2", "3", "4", "5", "6"]
 
 
+def test_each_band_says_how_many_wait_and_for_how_long(any_archive: Archive) -> None:
+    fill(any_archive)
+    depths = any_archive.repository.worklist_depths(waiting_cap_seconds=LONG)
+    assert [(one.stage, one.count) for one in depths] == [
+        (Band.OVERDUE, 0),
+        (Band.POSITIVE, 2),
+        (Band.ROUTINE, 4),
+        (Band.DEFERRED, 0),
+    ]
+    assert [one.oldest_age_seconds > 0 for one in depths] == [False, True, True, False]
+
+
 def test_a_blind_list_is_ordered_by_arrival_and_tells_nothing_of_the_model(
     any_archive: Archive,
 ) -> None:

@@ -65,7 +65,7 @@ def test_a_report_that_names_no_patient_is_refused_with_its_reason(archive: Arch
     nobody = an_ai_result(radiograph(PatientID=""))
     a_study_with_object(archive, nobody, kind=ReportKind.AI_RESULT)
     response = a_client(archive).get(ADDRESS)
-    assert response.status_code == 422
+    assert (response.status_code, response.json()["code"]) == (409, "not_in_fhir")
     assert "no patient ID" in response.json()["detail"]
 
 

@@ -92,3 +92,20 @@ def test_showing_an_image_and_a_heat_map_is_written_down(archive: Archive) -> No
     client.get(f"/api/v1/instances/{key.sop_instance_uid}/display")
     [event] = archive.repository.audit_events(limit=9)
     assert (event.entry.action, event.entry.study_uid) == ("IMAGE_SHOWN", key.study_uid)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "is_mirrored"),
+    [
+        (["L", "F"], False),
+        (["R", "F"], True),
+        (["RH", "F"], True),
+        (["", ""], False),
+        (None, False),
+    ],
+)
+def test_an_image_that_is_mirrored_says_so(
+    orientation: list[str] | None, is_mirrored: bool
+) -> None:
+    notes = show(encoded(a_radiograph(PatientOrientation=orientation))).notes
+    assert ("mirrored: the patient's left is at the left" in notes) == is_mirrored

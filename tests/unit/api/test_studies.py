@@ -202,3 +202,28 @@ def test_the_timeline_names_the_rule_that_discarded_a_study(archive: Archive) ->
     study = client.get("/api/v1/studies/1.2.3.1").json()
     assert (study["state"], study["rule"]) == ("KEPT", "limbs")
     assert "discarded by rule limbs" in client.get("/studies").text
+
+
+def test_studies_are_looked_for_by_state_and_date(archive: Archive) -> None:
+    report_study(archive, 1)  # of 1 January 2026, as every arrival of the builder
+    archive.repository.record_instance(an_arrival(2, 1))
+    undated = an_arrival(3, 1)
+    attributes = replace(undated.attributes, study_date="")
+    archive.repository.record_instance(replace(undated, attributes=attributes))
+    client = a_client(archive)
+
+    def found(**looked: str) -> set[str]:
+        text = client.post("/studies", data=looked).text
+        return set(re.findall(r'href="/studies/(1\.2\.3\.\d)"', text))
+
+    assert found(state="REPORTED") == {"1.2.3.1"}
+    assert found(state="RECEIVING", text="doe") == {"1.2.3.2", "1.2.3.3"}
+    assert found(first_date="2026-01-01", last_date="2026-01-01") == {"1.2.3.1", "1.2.3.2"}
+    assert found(last_date="2025-12-31") == set()
+    assert found(first_date="2026-01-02") == set()
+    assert found() == {"1.2.3.1", "1.2.3.2", "1.2.3.3"}
+    assert client.post("/studies", data={"first_date": "1.1.2026"}).status_code == 422
+    body = {"text": "doe", "first_date": "20260101", "last_date": "20260101"}
+    searched = client.post("/api/v1/study-search", json=body).json()["studies"]
+    assert {study["study_uid"] for study in searched} == {"1.2.3.1", "1.2.3.2"}
+    assert client.post("/api/v1/study-search", json=body | {"last_date": "2026"}).status_code == 422

@@ -3,7 +3,7 @@
 
 import { forgetCase, getCase, refreshed, tryPicture } from "./cases.js";
 import { isTyping } from "./keys.js";
-import { element, resultOf, say, showHistory, showIdentity, showPriors, showResult } from "./panel.js";
+import { element, isPending, pendingWords, resultOf, say, showHistory, showIdentity, showPriors, showResult } from "./panel.js";
 import { ask, getJson, wordsOf } from "./requests.js";
 import { site } from "./site.js";
 import { tell } from "./timings.js";
@@ -220,6 +220,7 @@ export class Desk extends EventTarget {
     const { paintedAt } = this.viewer;
     if (paintedAt && !document.hidden) this.visibleMilliseconds += now - Math.max(this.countedAt, paintedAt);
     this.countedAt = now;
+    if (this.shown && isPending(this.shown.study)) say("ai-words", pendingWords(this.shown.study));
     this.dispatchEvent(new Event("counted"));
   }
 

@@ -10,7 +10,8 @@ const dialog = (id) => /** @type {HTMLDialogElement} */ (element(id));
 
 export function showKeys() {
   const isOn = /** @type {HTMLInputElement} */ (element("single-keys"));
-  editKeys(element("key-rows"), isOn, element("reset-keys"));
+  editKeys(element("key-rows"), isOn, element("reset-keys"), (words) => say("keys-words", words));
+  say("keys-words", "");
   if (!dialog("keys").open) dialog("keys").showModal();
 }
 

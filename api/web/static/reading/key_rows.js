@@ -1,7 +1,7 @@
 // @ts-check
 /** The one table of keys as rows: to change on one's own page and in the dialog, to read in the help. */
 
-import { ACTIONS, FIXED, keepKeySettings, keySettings, keysOf } from "./keys.js";
+import { ACTIONS, FIXED, keepKeySettings, keySettings, keysOf, takenBy } from "./keys.js";
 
 const ARROWS = /** @type {Record<string, string>} */ ({ ArrowUp: "\u2191", ArrowDown: "\u2193", ArrowLeft: "\u2190", ArrowRight: "\u2192" });
 
@@ -24,7 +24,10 @@ export function editKeys(rows, isOn, reset, say = () => {}) {
     input.addEventListener("keydown", (event) => {
       if (["Tab", "Escape", "Shift", "Control", "Alt", "Meta", "Enter"].includes(event.key)) return;
       event.preventDefault();
-      settings.moved[name] = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const taken = takenBy(key, name);
+      if (taken) return say(`${signOf(key)} stays the key for: ${taken}`);
+      settings.moved[name] = key;
       keepKeySettings(settings);
       input.value = signOf(settings.moved[name]);
       say(`${words}: ${input.value}`);

@@ -39,12 +39,13 @@ export const ACTIONS = [
 ];
 
 // Not movable: with Shift they cannot be typed by mistake, and the space bar peeks while held.
+/** @type {{keys: string, words: string, holds?: string[]}[]} */
 export const FIXED = [
   { keys: "Shift + arrows", words: "Window width and centre" },
   { keys: "Ctrl + arrows", words: "Move the image" },
-  { keys: "Space, held", words: "Peek at the heat map" },
+  { keys: "Space, held", words: "Peek at the heat map", holds: [" "] },
   { keys: "Ctrl + Enter", words: "Save a rejection, a correction, a comment" },
-  { keys: "1, 2, 3", words: "Correct to pneumonia, none, indeterminate" },
+  { keys: "1, 2, 3", words: "Correct to pneumonia, none, indeterminate", holds: ["1", "2", "3"] },
   { keys: "Escape", words: "Leave a field" },
 ];
 
@@ -73,6 +74,17 @@ export function keysOf(name) {
 }
 
 /**
+ * What a key does already, for anything but this action: one key must not mean two things, least
+ * of all a decision. Empty where it is free.
+ *
+ * @param {string} key @param {string} name @returns {string}
+ */
+export function takenBy(key, name) {
+  const others = ACTIONS.filter((action) => action.name !== name).map((action) => ({ words: action.words, holds: keysOf(action.name) }));
+  return [...FIXED, ...others].find(({ holds }) => holds?.includes(key))?.words || "";
+}
+
+/**
  * The action of a key press, or an empty name: in fields, with other keys held, and when single
  * keys are off, a key is only a key.
  *
@@ -93,6 +105,6 @@ export function actionOf(event) {
 export function isTyping(target) {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable || target.matches("input:not([type=range]):not([type=checkbox]), textarea, select"))
+    (target.isContentEditable || target.matches("input:not([type=range], [type=checkbox], [type=radio]), textarea, select"))
   );
 }

@@ -31,6 +31,8 @@ onSessionEnded(signInAgain);
 
 // ---- the picture ----
 
+const opacity = /** @type {HTMLInputElement} */ (element("opacity"));
+
 viewer.addEventListener("changed", () => {
   const { window: shownWindow, view, heat } = viewer;
   const numbers = [`W ${shownWindow.width.toFixed(0)} C ${shownWindow.centre.toFixed(0)}`, `${Math.round(view.zoom * 100)} %`, `heat map ${heatWords()}`];
@@ -39,6 +41,7 @@ viewer.addEventListener("changed", () => {
   const pressed = [["tool-heat", heat.isShown], ["tool-outline", heat.isShown && heat.isOutline], ["tool-invert", viewer.isInverted], ["tool-length", viewer.tool === "length"], ["tool-box", viewer.tool === "box"]];
   for (const [id, isOn] of pressed) element(id).setAttribute("aria-pressed", String(isOn));
   element("legend").hidden = !heat.isShown;
+  opacity.value = String(Math.round(heat.opacity * 100));
 });
 
 function heatWords() {
@@ -114,7 +117,7 @@ element("banner-close").addEventListener("click", () => (element("banner").hidde
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
   if (onFixedKey(event)) return;
-  const action = isTyping(event.target) ? "" : actionOf(event);
+  const action = isTyping(event.target) || actsItself(event) ? "" : actionOf(event);
   if (!action) return;
   event.preventDefault();
   deeds[action]?.();
@@ -128,10 +131,21 @@ function onFixedKey(event) {
   else if (isTyping(event.target)) return false;
   else if (event.key in PAN_STEP && isControlled) pan(...PAN_STEP[event.key]);
   else if (event.key in WINDOW_STEP && event.shiftKey) viewer.changeWindow(...WINDOW_STEP[event.key]);
-  else if (event.key === " " && !(event.target instanceof HTMLButtonElement)) peek(event.repeat);
+  else if (actsItself(event)) return false;
+  else if (event.key === " ") peek(event.repeat);
   else if (!["1", "2", "3"].includes(event.key) || !decisions.choose(Number(event.key))) return false;
   event.preventDefault();
   return true;
+}
+
+const PRESSED = "button, summary, a[href], input[type=checkbox], input[type=radio]";
+const SLID = new Set(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]);
+
+/** Whether the browser itself does something with this key where the focus is: press it, or slide it. @param {KeyboardEvent} event */
+function actsItself({ key, target, shiftKey, ctrlKey }) {
+  if (!(target instanceof Element)) return false;
+  if (target.matches("input[type=range], input[type=radio]") && SLID.has(key)) return !shiftKey && !ctrlKey;
+  return (key === " " || key === "Enter") && target.matches(PRESSED);
 }
 
 /** @param {EventTarget | null} target */
@@ -170,7 +184,6 @@ const applyDim = () => {
 dim.addEventListener("input", applyDim);
 applyDim();
 
-const opacity = /** @type {HTMLInputElement} */ (element("opacity"));
 opacity.addEventListener("input", () => setHeat({ opacity: Number(opacity.value) / 100 }));
 
 // ---- the list, alive ----

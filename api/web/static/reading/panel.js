@@ -85,8 +85,20 @@ function aiWords(study, finding) {
   if (study.state === "NOT_ANALYSED") return `AI not applicable: ${study.reason || study.refusal}`;
   if (study.state === "KEPT") return `No AI: ${study.reason}`;
   if (study.state === "FAILED") return `AI failed: ${study.reason || "see operations"}`;
-  const seconds = (Date.now() - Date.parse(study.last_received_at)) / 1000;
-  return `AI pending ${waiting(seconds)}`;
+  return pendingWords(study);
+}
+
+/** For how long the AI result is awaited, to the second. @param {any} study */
+export function pendingWords(study) {
+  const seconds = Math.max(Math.floor((Date.now() - Date.parse(study.last_received_at)) / 1000), 0);
+  const [minutes, rest] = [Math.floor(seconds / 60), seconds % 60];
+  const clock = [minutes, rest].map((part) => String(part).padStart(2, "0")).join(":");
+  return `AI pending ${minutes < 100 ? clock : waiting(seconds)}`;
+}
+
+/** Whether a result may still come. @param {any} study */
+export function isPending(study) {
+  return !resultOf(study).finding && ["RECEIVING", "QUEUED", "ANALYSING"].includes(study.state);
 }
 
 /** @param {any} study */

@@ -31,7 +31,7 @@ export function followPointer(viewer) {
     if (!viewer.picture || viewer.isLost) return;
     last = place(event);
     pressedAt = last;
-    action = event.button === 2 || event.shiftKey || event.button === 1 ? "pan" : viewer.tool;
+    action = actionOf(event, viewer.tool);
     const isMeasuring = action === "length" || action === "box";
     // The second press of a measure that was begun with a click ends it.
     if (isMeasuring && !viewer.measure) {
@@ -75,6 +75,18 @@ export function followPointer(viewer) {
     },
     { passive: false },
   );
+}
+
+/**
+ * What a press does: the left button changes the window and the others, or Shift, move the image;
+ * for who chose so on their own page it is the other way round.
+ *
+ * @param {PointerEvent} event @param {import("./viewer.js").Tool} tool
+ */
+function actionOf(event, tool) {
+  const isOther = event.button !== 0 || event.shiftKey;
+  if (tool !== "window") return isOther ? "pan" : tool;
+  return isOther === (localStorage.getItem("hilum.left") === "pan") ? "window" : "pan";
 }
 
 /** @param {import("./measure.js").Measure} measure */

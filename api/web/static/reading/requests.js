@@ -1,6 +1,8 @@
 // @ts-check
 /** Requests to our own API: JSON in and out, refusals as errors that carry the problem. */
 
+const AGAIN_AFTER_MILLISECONDS = 500;
+
 /** A refusal of the server, or its silence (status 0). */
 export class Refused extends Error {
   /**
@@ -27,7 +29,7 @@ export function onSessionEnded(/** @type {() => Promise<void>} */ action) {
 /**
  * @param {string} method
  * @param {string} address
- * @param {{body?: unknown, ifMatch?: string, mayAskToSignIn?: boolean, keepAlive?: boolean, signal?: AbortSignal}} [options]
+ * @param {{body?: unknown, ifMatch?: string, mayAskToSignIn?: boolean, keepAlive?: boolean, signal?: AbortSignal, isSecondTry?: boolean}} [options]
  * @returns {Promise<Response>}
  */
 export async function ask(method, address, options = {}) {
@@ -47,7 +49,10 @@ export async function ask(method, address, options = {}) {
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Refused(0, {});
+    // A connection that broke (another network, a restarted server) mostly holds a moment later.
+    if (method !== "GET" || options.isSecondTry) throw new Refused(0, {});
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MILLISECONDS));
+    return ask(method, address, { ...options, isSecondTry: true });
   }
   if (response.ok) return response;
   if (response.status === 401 && options.mayAskToSignIn !== false) {

@@ -28,7 +28,10 @@ export class Worklist extends EventTarget {
     this.lookedAt = "the page was opened";
     list.addEventListener("click", (event) => {
       const row = event.target instanceof Element ? event.target.closest("button[data-study]") : null;
-      if (row instanceof HTMLElement) this.dispatchEvent(new CustomEvent("chosen", { detail: row.dataset.study }));
+      if (!(row instanceof HTMLElement)) return;
+      // Whoever clicks goes on with keys: Space shall peek then, not press the row again.
+      if (event.detail) row.blur();
+      this.dispatchEvent(new CustomEvent("chosen", { detail: row.dataset.study }));
     });
   }
 
