@@ -13,7 +13,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from archive.errors import ArchiveUnavailable, FileDamaged, FileMissing, StorageFull, UidInvalid
@@ -71,21 +71,21 @@ class FileStore:
         """Return a path inside `incoming` at which nothing stands yet."""
         return self.incoming / f"{uuid.uuid4().hex}.part"
 
-    def has_received(self, key: InstanceKey, *, data_set_sha256: str) -> bool:
+    def has_received(self, key: InstanceKey, *, file_sha256: str) -> bool:
         """Whether something stands at the place of a received file: recorded, or about to be."""
-        return (self._root / _place(RECEIVED, key, data_set_sha256)).exists()
+        return (self._root / _place(RECEIVED, key, file_sha256)).exists()
 
-    def keep_received(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+    def keep_received(self, temporary: Path, key: InstanceKey, *, file_sha256: str) -> FileKey:
         """Move a received file to its place, durable on return.
 
         The place depends on the content, so that another object under the same UID can never
         take it. Repeating it for the same object replaces the file by its equal.
         """
-        return self._keep(temporary, _place(RECEIVED, key, data_set_sha256))
+        return self._keep(temporary, _place(RECEIVED, key, file_sha256))
 
-    def keep_conflict(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+    def keep_conflict(self, temporary: Path, key: InstanceKey, *, file_sha256: str) -> FileKey:
         """Keep a file apart whose UID already stands for another object, durable on return."""
-        return self._keep(temporary, _place(CONFLICTS, key, data_set_sha256))
+        return self._keep(temporary, _place(CONFLICTS, key, file_sha256))
 
     def write_report(self, key: InstanceKey, content: bytes) -> FileKey:
         """Write an object that we made, durable on return.
@@ -117,6 +117,21 @@ class FileStore:
         if sha256 is not None and sha256_of(content) != sha256:
             raise FileDamaged("a stored file no longer has its recorded SHA-256")
         return content
+
+    def sha256_behind(self, file_key: FileKey, offset: int) -> str:
+        """Return the SHA-256 of a file without its first `offset` bytes; holds no file in memory.
+
+        Raises
+        ------
+        FileMissing
+            There is no such file.
+        """
+        try:
+            with _translated(), self.path_of(file_key).open("rb") as file:
+                file.seek(offset)
+                return file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise FileMissing("a recorded file is not in the store") from None
 
     def path_of(self, file_key: FileKey) -> Path:
         """Return where a file stands; refuses keys that lead out of the store."""
