@@ -1,9 +1,8 @@
 """The only disk I/O: objects are written whole and durable, read back checked, never changed.
 
 Durable means: written to a temporary file in the same file system, linked to its place, fsync of
-the file and of the folder (and of a folder that was made on the way). The link comes first, so that
-file and folder are made durable by one commit of the file system's journal. Paths are computed here
-from checked UIDs and never taken from a peer.
+the file and of the folder (and of those above it, where it was made on the way), at one time. Paths
+are computed here from checked UIDs and never taken from a peer.
 """
 
 import contextlib
@@ -13,10 +12,11 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from archive.errors import ArchiveUnavailable, FileDamaged, FileMissing, StorageFull, UidInvalid
+from archive.flushing import Flushing, flush_file
 from archive.records import FileKey, InstanceKey
 
 INCOMING = "incoming"
@@ -58,6 +58,7 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._flushing = Flushing()
         with _translated():
             for name in (INCOMING, RECEIVED, CONFLICTS, REPORTS, UPLOADS):
                 (self._root / name).mkdir(parents=True, exist_ok=True)
@@ -71,21 +72,21 @@ class FileStore:
         """Return a path inside `incoming` at which nothing stands yet."""
         return self.incoming / f"{uuid.uuid4().hex}.part"
 
-    def has_received(self, key: InstanceKey, *, data_set_sha256: str) -> bool:
+    def has_received(self, key: InstanceKey, *, file_sha256: str) -> bool:
         """Whether something stands at the place of a received file: recorded, or about to be."""
-        return (self._root / _place(RECEIVED, key, data_set_sha256)).exists()
+        return (self._root / _place(RECEIVED, key, file_sha256)).exists()
 
-    def keep_received(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+    def keep_received(self, temporary: Path, key: InstanceKey, *, file_sha256: str) -> FileKey:
         """Move a received file to its place, durable on return.
 
         The place depends on the content, so that another object under the same UID can never
         take it. Repeating it for the same object replaces the file by its equal.
         """
-        return self._keep(temporary, _place(RECEIVED, key, data_set_sha256))
+        return self._keep(temporary, _place(RECEIVED, key, file_sha256))
 
-    def keep_conflict(self, temporary: Path, key: InstanceKey, *, data_set_sha256: str) -> FileKey:
+    def keep_conflict(self, temporary: Path, key: InstanceKey, *, file_sha256: str) -> FileKey:
         """Keep a file apart whose UID already stands for another object, durable on return."""
-        return self._keep(temporary, _place(CONFLICTS, key, data_set_sha256))
+        return self._keep(temporary, _place(CONFLICTS, key, file_sha256))
 
     def write_report(self, key: InstanceKey, content: bytes) -> FileKey:
         """Write an object that we made, durable on return.
@@ -118,6 +119,21 @@ class FileStore:
             raise FileDamaged("a stored file no longer has its recorded SHA-256")
         return content
 
+    def sha256_behind(self, file_key: FileKey, offset: int) -> str:
+        """Return the SHA-256 of a file without its first `offset` bytes; holds no file in memory.
+
+        Raises
+        ------
+        FileMissing
+            There is no such file.
+        """
+        try:
+            with _translated(), self.path_of(file_key).open("rb") as file:
+                file.seek(offset)
+                return file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise FileMissing("a recorded file is not in the store") from None
+
     def path_of(self, file_key: FileKey) -> Path:
         """Return where a file stands; refuses keys that lead out of the store."""
         path = (self._root / file_key).resolve()
@@ -143,19 +159,17 @@ class FileStore:
 
     def _keep(self, temporary: Path, place: Path) -> FileKey:
         target = self._root / place
-        with _translated():
-            _make_folder(target.parent)
+        with _translated(), self._flushing.folder(target.parent) as folders:
             try:
                 os.link(temporary, target)
             except OSError:
                 # Its equal stands there and may be recorded: it is replaced only by what is
                 # durable. Or the file system knows no links.
-                _sync_file(temporary)
+                flush_file(temporary)
                 temporary.rename(target)
             else:
-                _sync_file(target)
                 temporary.unlink()
-            _sync_folder(target.parent)
+            self._flushing.flush(target, folders)
         return FileKey(str(place))
 
     def _write(self, place: Path, content: bytes) -> FileKey:
@@ -176,29 +190,6 @@ def _place(folder: str, key: InstanceKey, content_sha256: str) -> Path:
     # One level of 256 folders keeps every folder small with millions of studies.
     folders = Path(folder) / sha256(study.encode()).hexdigest()[:2] / study
     return folders / f"{name}-{content_sha256[:16]}.dcm"
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make `folder` and make its entry in its parent durable, all the way up to one that stood."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-    _sync_folder(folder.parent)
 
 
 @contextlib.contextmanager

@@ -95,6 +95,14 @@ class ProcessKind(StrEnum):
     API = "api"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordedFile:
+    """Where the bytes of an instance are, and what they are."""
+
+    file_key: FileKey
+    file_sha256: str
+
+
 class Recorded(StrEnum):
     """What came of recording an instance."""
 
@@ -129,9 +137,9 @@ class Arrival:
     modality: str
     file_key: FileKey
     file_sha256: str
-    """Of the whole file; checked when it is read."""
-    data_set_sha256: str
-    """Of the data set as received, without file meta; tells a repeat from a conflict."""
+    """Of the whole file; checked when it is read, and tells a repeat from a conflict: our file meta
+    depends on nothing but what was received.
+    """
     byte_count: int
     calling_ae_title: str
     called_ae_title: str

@@ -116,7 +116,6 @@ instances = Table(
     Column("modality", Text, nullable=False, default=""),
     Column("file_key", Text, nullable=False),
     Column("file_sha256", String(64), nullable=False),
-    Column("data_set_sha256", String(64), nullable=False),
     Column("byte_count", Integer, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("called_ae_title", Text, nullable=False),

@@ -42,7 +42,6 @@ class ReceivedFile:
     heading: Heading
     data_set_offset: int
     file_sha256: str
-    data_set_sha256: str
     byte_count: int
 
 
@@ -69,8 +68,7 @@ class IncomingDataSet:
         self._refusal: ObjectRefused | None = None
         self._path: Path | None = None
         self._file: BinaryIO | None = None
-        self._file_hash = sha256(usedforsecurity=False)
-        self._data_set_hash = sha256(usedforsecurity=False)
+        self._hash = sha256(usedforsecurity=False)
         self._offset = 0
         self._count = 0
 
@@ -80,7 +78,6 @@ class IncomingDataSet:
             return
         try:
             self._append(self._file or self._begin(), fragment)
-            self._data_set_hash.update(fragment)
         except ObjectRefused as refusal:
             self._refuse(refusal)
         except OSError:
@@ -106,8 +103,7 @@ class IncomingDataSet:
             path=self._path,
             heading=self._heading,
             data_set_offset=self._offset,
-            file_sha256=self._file_hash.hexdigest(),
-            data_set_sha256=self._data_set_hash.hexdigest(),
+            file_sha256=self._hash.hexdigest(),
             byte_count=self._count,
         )
 
@@ -135,7 +131,7 @@ class IncomingDataSet:
         remaining = memoryview(content)
         while remaining:
             remaining = remaining[file.write(remaining) :]
-        self._file_hash.update(content)
+        self._hash.update(content)
         self._count += len(content)
 
     def _refuse(self, refusal: ObjectRefused) -> None:

@@ -58,12 +58,12 @@ def keep(
     if _is_recorded(file, admission, archive):
         # The file at the place is not touched: its recorded digest covers the file meta too.
         return Kept(admission=admission, recorded=Recorded.DUPLICATE)
-    file_key = archive.files.keep_received(
-        file.path, admission.key, data_set_sha256=file.data_set_sha256
-    )
+    file_key = archive.files.keep_received(file.path, admission.key, file_sha256=file.file_sha256)
     recorded = archive.repository.record_instance(_arrival(file, admission, sender, file_key))
     if recorded is Recorded.CONFLICT:
         _keep_apart(file, admission, sender, archive, file_key)
+    if recorded is Recorded.DUPLICATE:
+        _keep_once(admission, archive, file_key)
     return Kept(admission=admission, recorded=recorded)
 
 
@@ -90,10 +90,18 @@ def examine(file: ReceivedFile) -> Admission:
 
 def _is_recorded(file: ReceivedFile, admission: Admission, archive: Archive) -> bool:
     # Most objects are new, and to ask the file system is the quicker way to know.
-    if not archive.files.has_received(admission.key, data_set_sha256=file.data_set_sha256):
+    if not archive.files.has_received(admission.key, file_sha256=file.file_sha256):
         return False
-    known = archive.repository.instance_data_set_sha256(admission.key.sop_instance_uid)
-    return known == file.data_set_sha256
+    known = archive.repository.recorded_file(admission.key.sop_instance_uid)
+    return known is not None and known.file_sha256 == file.file_sha256
+
+
+def _keep_once(admission: Admission, archive: Archive, received_as: FileKey) -> None:
+    # An object that was received before places were named by the digest of the file stands
+    # elsewhere; one that another association brought at the same moment stands here.
+    known = archive.repository.recorded_file(admission.key.sop_instance_uid)
+    if known is not None and known.file_key != received_as:
+        archive.files.delete(received_as)
 
 
 def _keep_apart(
@@ -104,9 +112,12 @@ def _keep_apart(
     received_as: FileKey,
 ) -> None:
     file_key = archive.files.keep_conflict(
-        archive.files.path_of(received_as), admission.key, data_set_sha256=file.data_set_sha256
+        archive.files.path_of(received_as), admission.key, file_sha256=file.file_sha256
     )
-    archive.repository.record_conflict(_arrival(file, admission, sender, file_key))
+    archive.repository.record_conflict(
+        _arrival(file, admission, sender, file_key),
+        data_set_sha256=archive.files.sha256_behind(file_key, file.data_set_offset),
+    )
 
 
 def _arrival(
@@ -119,7 +130,6 @@ def _arrival(
         modality=admission.modality,
         file_key=file_key,
         file_sha256=file.file_sha256,
-        data_set_sha256=file.data_set_sha256,
         byte_count=file.byte_count,
         calling_ae_title=sender.calling_ae_title,
         called_ae_title=sender.called_ae_title,

@@ -106,8 +106,8 @@ def store_radiograph(archive: Archive, ds: FileDataset, **attributes: str) -> In
     )
     temporary = archive.files.new_temporary_file()
     temporary.write_bytes(content)
-    digest_of_data_set = sha256_of(content)
-    file_key = archive.files.keep_received(temporary, key, data_set_sha256=digest_of_data_set)
+    digest_of_file = sha256_of(content)
+    file_key = archive.files.keep_received(temporary, key, file_sha256=digest_of_file)
     shown = {"patient_name": str(ds.PatientName), "patient_id": str(ds.PatientID)} | attributes
     archive.repository.record_instance(
         replace(
@@ -116,8 +116,7 @@ def store_radiograph(archive: Archive, ds: FileDataset, **attributes: str) -> In
             sop_class_uid=ds.SOPClassUID,
             transfer_syntax_uid=ds.file_meta.TransferSyntaxUID,
             file_key=file_key,
-            file_sha256=sha256_of(content),
-            data_set_sha256=digest_of_data_set,
+            file_sha256=digest_of_file,
             byte_count=len(content),
             attributes=StudyAttributes(**shown),
         )

@@ -13,6 +13,7 @@ from archive.records import (
     ArrivedImage,
     FileKey,
     Recorded,
+    RecordedFile,
     RuleDecision,
     StudyState,
     StudyUid,
@@ -60,27 +61,30 @@ class ReceivingRows(Transactions):
             return self._compare(arrival)
         return Recorded.NEW
 
-    def record_conflict(self, arrival: Arrival) -> None:
+    def record_conflict(self, arrival: Arrival, *, data_set_sha256: str) -> None:
         """List a file that was kept apart because its UID stands for another object."""
         with self._writing() as connection:
             row = {
                 "sop_instance_uid": arrival.key.sop_instance_uid,
                 "study_uid": arrival.key.study_uid,
                 "file_key": arrival.file_key,
-                "data_set_sha256": arrival.data_set_sha256,
+                "data_set_sha256": data_set_sha256,
                 "calling_ae_title": arrival.calling_ae_title,
                 "received_at": database_now(connection),
             }
             insert_if_absent(connection, conflicts, row)
 
-    def instance_data_set_sha256(self, sop_instance_uid: str) -> str | None:
-        """Return the digest of the data set recorded under a UID, or None."""
+    def recorded_file(self, sop_instance_uid: str) -> RecordedFile | None:
+        """Return the file that is recorded under a UID, or None."""
         with self._reading() as connection:
-            return connection.execute(
-                select(instances.c.data_set_sha256).where(
+            row = connection.execute(
+                select(instances.c.file_key, instances.c.file_sha256).where(
                     instances.c.sop_instance_uid == sop_instance_uid
                 )
-            ).scalar_one_or_none()
+            ).one_or_none()
+        if row is None:
+            return None
+        return RecordedFile(file_key=FileKey(row.file_key), file_sha256=row.file_sha256)
 
     def touch_receiving(self, study_uids: Iterable[StudyUid]) -> None:
         """Note that associations which bring these studies are still open."""
@@ -171,12 +175,12 @@ class ReceivingRows(Transactions):
     def _compare(self, arrival: Arrival) -> Recorded:
         with self._reading() as connection:
             known = connection.execute(
-                select(instances.c.data_set_sha256, instances.c.study_uid).where(
+                select(instances.c.file_sha256, instances.c.study_uid).where(
                     instances.c.sop_instance_uid == arrival.key.sop_instance_uid
                 )
             ).one()
-        is_same = (known.data_set_sha256, known.study_uid) == (
-            arrival.data_set_sha256,
+        is_same = (known.file_sha256, known.study_uid) == (
+            arrival.file_sha256,
             arrival.key.study_uid,
         )
         return Recorded.DUPLICATE if is_same else Recorded.CONFLICT
@@ -326,7 +330,6 @@ def _instance_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
         "modality": arrival.modality,
         "file_key": arrival.file_key,
         "file_sha256": arrival.file_sha256,
-        "data_set_sha256": arrival.data_set_sha256,
         "byte_count": arrival.byte_count,
         "calling_ae_title": arrival.calling_ae_title,
         "called_ae_title": arrival.called_ae_title,

@@ -45,7 +45,6 @@ def an_arrival(
         modality="CR",
         file_key=FileKey("received/00/x.dcm"),
         file_sha256=content * 64,
-        data_set_sha256=content * 64,
         byte_count=1000,
         calling_ae_title="MODALITY",
         called_ae_title="HILUM",

@@ -38,7 +38,7 @@ def receive_bytes(archive: Archive, ds: Dataset, content: bytes) -> InstanceKey:
     digest = hashlib.sha256(content).hexdigest()
     temporary = archive.files.new_temporary_file()
     temporary.write_bytes(content)
-    file_key = archive.files.keep_received(temporary, key, data_set_sha256=digest)
+    file_key = archive.files.keep_received(temporary, key, file_sha256=digest)
     archive.repository.record_instance(
         Arrival(
             key=key,
@@ -47,7 +47,6 @@ def receive_bytes(archive: Archive, ds: Dataset, content: bytes) -> InstanceKey:
             modality=header.text(ds, "Modality"),
             file_key=file_key,
             file_sha256=digest,
-            data_set_sha256=digest,
             byte_count=len(content),
             calling_ae_title="MODALITY",
             called_ae_title="HILUM",

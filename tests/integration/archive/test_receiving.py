@@ -46,7 +46,10 @@ def test_another_object_under_the_same_uid_is_a_conflict(any_archive: Archive) -
     repository = any_archive.repository
     repository.record_instance(an_arrival(instance=1, content="a"))
     assert repository.record_instance(an_arrival(instance=1, content="b")) is Recorded.CONFLICT
-    assert repository.instance_data_set_sha256("1.2.3.1.1.1") == "a" * 64
+    known = repository.recorded_file("1.2.3.1.1.1")
+    assert known is not None
+    assert known.file_sha256 == "a" * 64
+    assert repository.recorded_file("1.2.3.1.1.2") is None
 
 
 def test_objects_that_arrive_at_one_moment_are_each_recorded_for_what_they_are(

@@ -25,26 +25,33 @@ def store(tmp_path: Path) -> FileStore:
 def test_a_kept_file_has_the_same_bytes_and_the_temporary_one_is_gone(store: FileStore) -> None:
     temporary = store.new_temporary_file()
     temporary.write_bytes(b"radiograph")
-    key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
+    key = store.keep_received(temporary, a_key(), file_sha256="ab" * 32)
     assert store.read(key, sha256=sha256_of(b"radiograph")) == b"radiograph"
     assert not temporary.exists()
 
 
 def test_the_store_knows_what_stands_at_a_received_files_place(store: FileStore) -> None:
     digest = sha256_of(b"radiograph")
-    assert not store.has_received(a_key(), data_set_sha256=digest)
+    assert not store.has_received(a_key(), file_sha256=digest)
     temporary = store.new_temporary_file()
     temporary.write_bytes(b"radiograph")
-    store.keep_received(temporary, a_key(), data_set_sha256=digest)
-    assert store.has_received(a_key(), data_set_sha256=digest)
-    assert not store.has_received(a_key(), data_set_sha256=sha256_of(b"another"))
+    store.keep_received(temporary, a_key(), file_sha256=digest)
+    assert store.has_received(a_key(), file_sha256=digest)
+    assert not store.has_received(a_key(), file_sha256=sha256_of(b"another"))
+
+
+def test_a_digest_may_leave_the_beginning_out(store: FileStore) -> None:
+    key = store.write_report(a_key(), b"radiograph")
+    assert store.sha256_behind(key, 5) == sha256_of(b"graph")
+    with pytest.raises(FileMissing):
+        store.sha256_behind(FileKey("reports/00/none.dcm"), 5)
 
 
 def test_what_a_crash_left_half_written_at_a_place_is_replaced(store: FileStore) -> None:
     for content in (b"radio", b"radiograph"):
         temporary = store.new_temporary_file()
         temporary.write_bytes(content)
-        key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
+        key = store.keep_received(temporary, a_key(), file_sha256="ab" * 32)
         assert store.read(key) == content
         assert not temporary.exists()
 
@@ -58,7 +65,7 @@ def test_a_file_system_without_links_will_do(
     monkeypatch.setattr(os, "link", refuse)
     temporary = store.new_temporary_file()
     temporary.write_bytes(b"radiograph")
-    key = store.keep_received(temporary, a_key(), data_set_sha256="ab" * 32)
+    key = store.keep_received(temporary, a_key(), file_sha256="ab" * 32)
     assert store.read(key) == b"radiograph"
     assert not temporary.exists()
 
@@ -69,7 +76,7 @@ def test_a_uid_that_is_none_never_becomes_a_path(store: FileStore, uid: str) -> 
     temporary.write_bytes(b"x")
     for key in (a_key(study=uid), a_key(instance=uid)):
         with pytest.raises(UidInvalid):
-            store.keep_received(temporary, key, data_set_sha256="ab" * 32)
+            store.keep_received(temporary, key, file_sha256="ab" * 32)
     assert not any(store.list_keys("received"))
 
 
@@ -83,7 +90,7 @@ def test_another_object_under_the_same_uid_does_not_replace_the_first(store: Fil
     for content in (b"first", b"second"):
         temporary = store.new_temporary_file()
         temporary.write_bytes(content)
-        keys.append(store.keep_received(temporary, a_key(), data_set_sha256=sha256_of(content)))
+        keys.append(store.keep_received(temporary, a_key(), file_sha256=sha256_of(content)))
     assert [store.read(key) for key in keys] == [b"first", b"second"]
 
 

@@ -92,7 +92,6 @@ def received(path: Path) -> ReceivedFile:
         ),
         data_set_offset=0,
         file_sha256="",
-        data_set_sha256="",
         byte_count=0,
     )
 

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
+from sqlalchemy import update
 
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.files import sha256_of
-from archive.records import Arrival, Recorded
+from archive.records import Arrival, FileKey, Recorded
 from archive.repository import Repository
+from archive.schema import instances
 from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import Heading, IncomingDataSet, ReceivedFile
 from dicom_node.intake import Command
@@ -90,10 +92,23 @@ def test_another_object_under_a_known_uid_is_kept_apart(archive: Archive) -> Non
     assert archive.files.read(apart).endswith(data_set_of(ds))
 
 
+def test_an_object_received_before_at_another_place_stays_there_alone(archive: Archive) -> None:
+    ds = radiograph()
+    first = keep(arrive(archive, ds), SENDER, archive)
+    (instance,) = archive.repository.study(first.admission.key.study_uid).instances
+    # As earlier versions named it: by the digest of the data set.
+    earlier = FileKey(f"{instance.file_key.rpartition('-')[0]}-0123456789abcdef.dcm")
+    archive.files.path_of(instance.file_key).rename(archive.files.path_of(earlier))
+    with archive.repository._writing() as connection:
+        connection.execute(update(instances).values(file_key=earlier))
+    assert keep(arrive(archive, ds), SENDER, archive).recorded is Recorded.DUPLICATE
+    assert list(archive.files.list_keys("received")) == [earlier]
+
+
 class RacedRepository(Repository):
     """Sees nothing under any UID until it is asked to record: another association was faster."""
 
-    def instance_data_set_sha256(self, sop_instance_uid: str) -> None:  # noqa: ARG002
+    def recorded_file(self, sop_instance_uid: str) -> None:  # noqa: ARG002
         return None
 
 
