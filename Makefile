@@ -4,11 +4,12 @@
 # make lock   pins the newest versions that fit pyproject.toml (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
-# The slowest folders come first; the tests of one file stay in one process and share its servers.
-# The browser's tests have the machine to themselves: a page that waits for its turn tells nothing.
-WORKERS ?= 2
+# Most tests wait for other programs most of the time, so more run at once than there are cores. The
+# slowest folders come first; the tests of one file stay in one process and share its servers.
+# No other test runs beside the browser's: a page that waits for its turn tells nothing.
+WORKERS ?= 4
 
-.PHONY: demo test report setup setup-test peers check lock clean
+.PHONY: demo test report setup setup-test peers check check-code check-pages lock clean
 
 demo: setup
 	$(BIN)/hilum demo $(if $(ONCE),--once) $(if $(STUDIES),--studies "$(STUDIES)")
@@ -17,12 +18,17 @@ test: setup-test peers
 	$(MAKE) --no-print-directory check
 
 check:
+	$(MAKE) --no-print-directory -j2 --output-sync=target check-code check-pages
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
+
+check-code:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-pages:
 	$(BIN)/python -m pytest tests/browser
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
 
 setup: .venv/.runtime
 setup-test: .venv/.test
