@@ -134,7 +134,7 @@ class WaitingSocket(AssociationSocket):
 
     @property
     def ready(self) -> bool:
-        """Wait a little for data; False when there are none, or something is to be sent."""
+        """Wait a little for data; False when there are none, or something else is to be done."""
         connection = self.socket
         if connection is None or not self._is_connected:
             time.sleep(_NOT_CONNECTED_SECONDS)
@@ -147,7 +147,9 @@ class WaitingSocket(AssociationSocket):
         if descriptor < 0:
             self.event_queue.put("Evt17")  # PS3.8 table 9-10: connection closed
             return False
-        happened = dict(self._poll.poll(PATIENCE_SECONDS * 1000))
+        # pynetdicom asks before it looks at its events: none of them shall wait for the peer.
+        patience_seconds = PATIENCE_SECONDS if self.event_queue.empty() else 0.0
+        happened = dict(self._poll.poll(patience_seconds * 1000))
         if self._bell.fileno() in happened:
             self._bell.hush()
         return descriptor in happened

@@ -72,7 +72,17 @@ def test_a_peer_that_is_gone_makes_it_ready_to_read_the_end(pair: Pair) -> None:
     assert waiting.recv(6) == b""
 
 
+def test_an_event_that_is_not_yet_handled_is_not_kept_waiting(pair: Pair) -> None:
+    waiting, _, _ = pair
+    assert waiting.event_queue.queue[0] == "Evt5"
+    began_at = time.monotonic()
+    for _ in range(20):
+        assert not waiting.ready
+    assert time.monotonic() - began_at < 20 * PATIENCE_SECONDS
+
+
 def test_without_data_it_waits_no_longer_than_its_patience(pair: Pair) -> None:
+    pair[0].event_queue.get_nowait()
     began_at = time.monotonic()
     assert not pair[0].ready
     assert time.monotonic() - began_at >= PATIENCE_SECONDS * 0.9
