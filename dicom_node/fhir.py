@@ -1,11 +1,13 @@
 """A report as a FHIR R5 Bundle, built and checked by fhir.resources; only this file knows it.
 
 A report that replaces another updates the same resources: what the model says of a study is one
-DiagnosticReport, what a person says of it another, and neither overwrites the other.
+DiagnosticReport, what a person says of it another, and neither overwrites the other. A person who
+withdraws the result has what was told of it marked as entered in error, and says nothing instead.
 """
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from fhir.resources.bundle import Bundle
@@ -36,6 +38,7 @@ _SYSTEMS = {
 }
 _PNEUMONIA = Code(value="233604007", scheme="SCT", meaning="Pneumonia")
 _LUNG = Code(value="39607008", scheme="SCT", meaning="Lung")
+_ENTERED_IN_ERROR = "entered-in-error"
 _ABSENT_REASONS = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _OBSERVATION_CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -74,8 +77,7 @@ def _entries(report: ReportContent, destination: FhirDestination) -> Iterator[Re
     study = _imaging_study(report, subject)
     found: list[tuple[type[BaseModel], Resource]] = [
         (Device, _device(report)),
-        *((Observation, _measurement(report, image, subject)) for image in report.images),
-        (Observation, _finding(report, subject)),
+        *(_withdrawn(report, subject) if report.is_withdrawal else _told(report, subject)),
         (DiagnosticReport, _diagnostic_report(report, subject)),
     ]
     is_transaction = destination.bundle == "transaction"
@@ -83,6 +85,32 @@ def _entries(report: ReportContent, destination: FhirDestination) -> Iterator[Re
     for model, resource in found:
         there = f"{resource['resourceType']}/{resource['id']}"
         yield _entry(model, resource, {"method": "PUT", "url": there} if is_transaction else None)
+
+
+def _told(report: ReportContent, subject: Resource) -> Iterator[tuple[type[BaseModel], Resource]]:
+    for image in report.images:
+        yield Observation, _measurement(report, image, subject)
+    yield Observation, _finding(report, subject)
+
+
+def _withdrawn(
+    report: ReportContent, subject: Resource
+) -> Iterator[tuple[type[BaseModel], Resource]]:
+    """Mark all that was told of the result, also by an earlier review, as entered in error."""
+    model = replace(report, verifier=None, comments=(), conclusion=None, presence=None)
+    tellers = [model, report] if report.follows_review else [model]
+    for teller in tellers:
+        for image in report.images:
+            measured = _measurement(teller, image, subject)
+            yield Observation, {**measured, "status": _ENTERED_IN_ERROR}
+        finding = _observation(teller, subject, _finding_id(teller))
+        yield (
+            Observation,
+            {**finding, "status": _ENTERED_IN_ERROR, "code": _concept(_PNEUMONIA)},
+        )
+    by_model = _diagnostic_report(model, subject)
+    del by_model["conclusion"]
+    yield DiagnosticReport, {**by_model, "status": _ENTERED_IN_ERROR}
 
 
 def _entry(model: type[BaseModel], resource: Resource, request: Resource | None) -> Resource:
@@ -227,9 +255,10 @@ def _diagnostic_report(report: ReportContent, subject: Resource) -> Resource:
         "subject": subject,
         "issued": report.made_at.isoformat(),
         "study": [_reference("ImagingStudy", _made_up_id("ImagingStudy", report))],
-        "result": [_reference("Observation", _finding_id(report))],
         "conclusion": report.summary,
     }
+    if not report.is_withdrawal:
+        result["result"] = [_reference("Observation", _finding_id(report))]
     if report.order.accession_number:
         result["basedOn"] = [{"type": "ServiceRequest", "identifier": _accession(report)}]
     if effective := _study_date(report):

@@ -34,6 +34,8 @@ _CONTROL_ID_LENGTH = 20
 _NO_NAME = "^^^^^^U"
 # Table 0085 and 0123: not yet verified, verified, a correction of what was verified, none.
 _PRELIMINARY, _FINAL, _CORRECTED, _NOT_OBTAINED = "P", "F", "C", "X"
+# Table 0085: deletes what was sent; what was sent was of the wrong patient.
+_DELETED, _WRONG = "D", "W"
 _FINDING = Code(value="233604007", scheme="SCT", meaning="Pneumonia")
 _NAME = Code(value="111001", scheme="DCM", meaning="Algorithm Name")
 _VERSION = Code(value="111003", scheme="DCM", meaning="Algorithm Version")
@@ -181,13 +183,21 @@ def _request(report: ReportContent) -> Segment:
 def _status(report: ReportContent) -> str:
     if report.verifier is None:
         return _PRELIMINARY
-    return _CORRECTED if report.follows_review else _FINAL
+    # A withdrawal corrects what was told before, be it the machine's word or a person's.
+    is_correction = report.follows_review or report.is_withdrawal
+    return _CORRECTED if is_correction else _FINAL
+
+
+def _status_of_numbers(report: ReportContent) -> str:
+    """Return the status of what a machine measured: unverified, whoever verified the report."""
+    if not report.is_withdrawal:
+        return _PRELIMINARY
+    return _WRONG if report.is_of_another_patient else _DELETED
 
 
 def _observations(report: ReportContent) -> Iterator[dict[int, str]]:
     """Give the fields of each OBX: what holds, what was measured, by what, and in words."""
-    status = _status(report)
-    # What a machine measured stays unverified, whoever verified the report about it.
+    status = _FINAL if report.is_withdrawal else _status(report)
     yield _finding(report, status)
     if report.reason is not None:
         yield _observation(_REASON, "CWE", _coded(report.reason), status)
@@ -205,6 +215,8 @@ def _observations(report: ReportContent) -> Iterator[dict[int, str]]:
 
 
 def _finding(report: ReportContent, status: str) -> dict[int, str]:
+    if report.is_withdrawal:
+        return _observation(_FINDING, "CWE", "", _status_of_numbers(report))
     if report.presence is None:
         return _observation(_FINDING, "CWE", "", _NOT_OBTAINED)
     fields = _observation(_FINDING, "CWE", _coded(report.presence), status)
@@ -216,7 +228,7 @@ def _finding(report: ReportContent, status: str) -> dict[int, str]:
 
 
 def _number(measured: Measured, image: int, report: ReportContent) -> dict[int, str]:
-    fields = _observation(measured.name, "NM", measured.value, _PRELIMINARY)
+    fields = _observation(measured.name, "NM", measured.value, _status_of_numbers(report))
     fields[4] = str(image)
     fields[6] = _coded(measured.unit)
     fields[18] = _components(report.device.serial_number, "", report.device.device_uid, "ISO")

@@ -26,6 +26,8 @@ SUMMARY, COMMENT, CONCLUSION = "121111", "121106", "121077"
 SUMMARY_OF_ANALYSES, REASON = "111065", "410666004"
 ALGORITHM_NAME, ALGORITHM_VERSION = "111001", "111003"
 PERSON_OBSERVER_LOGIN = "128774"
+# CID 7010: what the conclusion of a review names where it withdraws the result.
+REJECTED_FOR_QUALITY, REJECTED_FOR_PATIENT_SAFETY = "113001", "113037"
 PRESENT = "52101004"  # CID 240
 FAILED = "111224"  # CID 6042
 
@@ -130,7 +132,7 @@ class ReportContent:
     """Why it was not analysed."""
     has_failed: bool
     conclusion: Code | None
-    """Whether the person agreed with the model; only in a review."""
+    """Whether the person agreed with the model, or why that is withdrawn; only in a review."""
     summary: str
     comments: tuple[str, ...]
     images: tuple[MeasuredImage, ...]
@@ -138,6 +140,19 @@ class ReportContent:
     device: Device
     verifier: Verifier | None
     """None in what the model says by itself."""
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether it says that the result must not be used, and nothing instead."""
+        return self.conclusion is not None and self.conclusion.value in (
+            REJECTED_FOR_QUALITY,
+            REJECTED_FOR_PATIENT_SAFETY,
+        )
+
+    @property
+    def is_of_another_patient(self) -> bool:
+        """Whether that is because it was told of the wrong patient or study."""
+        return self.conclusion is not None and self.conclusion.value == REJECTED_FOR_PATIENT_SAFETY
 
 
 def read_report(content: bytes) -> ReportContent:

@@ -98,9 +98,9 @@ def _write(ds: Dataset, kind: ReportKind, archive: Archive) -> Report:
 
 def decision_of(recorded: Review, by_machine: Presence | None) -> Decision:
     """Put a recorded review into the words of the report."""
-    decision = _DECISIONS[recorded.verdict]
+    decision, withdrawal = _DECISIONS[recorded.verdict], None
     if recorded.verdict is Verdict.REJECT and recorded.reason in WITHDRAWING:
-        decision = ReviewDecision.WITHDRAWN
+        decision, withdrawal = ReviewDecision.WITHDRAWN, WITHDRAWING[recorded.reason]
     is_correction = decision is ReviewDecision.CORRECTED
     if is_correction and recorded.presence is by_machine is not None:
         # The person stated what the machine had said too: that is agreement.
@@ -115,6 +115,7 @@ def decision_of(recorded: Review, by_machine: Presence | None) -> Decision:
         ),
         review_id=str(recorded.review_id),
         presence=recorded.presence if is_correction else None,
+        withdrawal=withdrawal,
         comment=f"{reason} {recorded.comment}".strip(),
     )
 

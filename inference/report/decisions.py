@@ -51,6 +51,8 @@ class Decision:
     """Of this decision; a repeat with it makes the same object, another one another."""
     presence: Presence | None = None
     """What the person says, where the decision is CORRECTED."""
+    withdrawal: Withdrawal | None = None
+    """Why, where the decision is WITHDRAWN."""
     comment: str = ""
 
 

@@ -7,6 +7,7 @@ it knows no torch, so that the web process may use it.
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from highdicom.sr import CodedConcept
 from highdicom.sr import RelationshipTypeValues as Relation
 from highdicom.sr.value_types import (
     ContainerContentItem,
@@ -22,6 +23,7 @@ from inference.report import codes, words
 from inference.report.content import code, container, text, with_children
 from inference.report.decisions import (
     Decision,
+    DecisionInvalid,
     ReviewDecision,
     Reviewer,
     check_reviewer,
@@ -35,6 +37,7 @@ from inference.report.evidence import (
     patient_and_study,
 )
 from inference.report.observation import language_of
+from inference.report.rejection_note import TITLES
 from inference.report.uids import Kind, derive
 
 SERIES_NUMBER = 9903
@@ -164,7 +167,7 @@ def _tree(ai_result: Dataset, decision: Decision, presence: Presence) -> Contain
 
 def _evaluated(ai_result: Dataset, decision: Decision, presence: Presence) -> ContainerContentItem:
     """Say what stands now, and what became of the AI result if there was one."""
-    conclusion = REVIEW_CONCLUSIONS.get(decision.decision)
+    conclusion = _conclusion(decision)
     has_conclusion = conclusion is not None and presence_in(ai_result) is not None
     return container(
         codes.QUALITATIVE_EVALUATIONS,
@@ -175,6 +178,15 @@ def _evaluated(ai_result: Dataset, decision: Decision, presence: Presence) -> Co
             *([text(codes.COMMENT, decision.comment)] if decision.comment.strip() else []),
         ],
     )
+
+
+def _conclusion(decision: Decision) -> CodedConcept | None:
+    """Name what became of the AI result; a withdrawal as the rejection note names it."""
+    if decision.decision is not ReviewDecision.WITHDRAWN:
+        return REVIEW_CONCLUSIONS.get(decision.decision)
+    if decision.withdrawal is None:
+        raise DecisionInvalid("a withdrawal says why")
+    return TITLES[decision.withdrawal]
 
 
 def _person(reviewer: Reviewer) -> Iterator[ContentItem]:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from archive.records import Finding, Presence, Refusal, SopInstanceUid, StudyState
 from inference.explanation import HeatMap, draw
 from inference.report.author import Author, author_of
-from inference.report.decisions import Decision, ReviewDecision, Reviewer
+from inference.report.decisions import Decision, ReviewDecision, Reviewer, Withdrawal
 from inference.report.document import Placement, encode
 from inference.report.evidence import ObjectReference, reference_to
 from inference.report.heat_map import heat_map_image
@@ -108,12 +108,14 @@ def a_decision(
     reviewer: Reviewer = REVIEWER,
     review_id: str = "1",
     comment: str = "",
+    withdrawal: Withdrawal | None = None,
 ) -> Decision:
     return Decision(
         decision=decision,
         reviewer=reviewer,
         review_id=review_id,
         presence=presence,
+        withdrawal=withdrawal,
         comment=comment,
     )
 

@@ -53,7 +53,11 @@ def _reports() -> dict[str, Dataset]:
             ai_result,
             a_decision(ReviewDecision.CORRECTED, Presence.UNDETERMINED, comment="Rotated."),
         )
-        withdrawn = a_decision(ReviewDecision.WITHDRAWN, comment="WRONG_PATIENT_OR_STUDY.")
+        withdrawn = a_decision(
+            ReviewDecision.WITHDRAWN,
+            withdrawal=Withdrawal.WRONG_PATIENT,
+            comment="WRONG_PATIENT_OR_STUDY.",
+        )
         made[f"{kind} withdrawn"] = a_review(ai_result, withdrawn)
         made[f"{kind} superseding"] = an_ai_result(
             radiograph(kind), Presence.PRESENT, predecessor=first

@@ -12,7 +12,7 @@ from dicom_node.errors import ReportUnreadable
 from dicom_node.fhir import bundle_of
 from dicom_node.hl7v2 import acknowledgement_in, control_id, oru_r01
 from dicom_node.report_content import read_report
-from inference.report.decisions import ReviewDecision
+from inference.report.decisions import Decision, ReviewDecision, Withdrawal
 from inference.report.document import encode
 from inference.report.evidence import reference_to
 from inference.report.review import review
@@ -93,16 +93,74 @@ def test_after_a_review_the_persons_value_is_final_and_the_machines_numbers_are_
 def test_a_second_review_corrects_the_first() -> None:
     result = an_ai_result(radiograph())
     first = a_review(result)
-    again = review(
-        as_dataset(encode(result)),
-        a_decision(ReviewDecision.REJECTED, review_id="2"),
-        made_at=MADE_AT,
-        predecessor=reference_to(first),
-    )
+    again = after(first, result, a_decision(ReviewDecision.REJECTED, review_id="2"))
     assert observation(message(again), "233604007")[11] == "C"
     finding, report = told(again)
     assert (finding["status"], report["status"]) == ("amended", "amended")
     assert report["id"] == told(first)[1]["id"]
+
+
+def a_withdrawal(reason: Withdrawal, review_id: str = "1") -> Decision:
+    return a_decision(ReviewDecision.WITHDRAWN, withdrawal=reason, review_id=review_id)
+
+
+def after(first: Dataset, result: Dataset, decision: Decision) -> Dataset:
+    return review(
+        as_dataset(encode(result)),
+        decision,
+        made_at=MADE_AT,
+        predecessor=reference_to(first),
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "code"),
+    [(Withdrawal.WRONG_PATIENT, "W", "113037"), (Withdrawal.FAULTY_RUN, "D", "113001")],
+)
+def test_a_withdrawal_takes_back_every_value_in_a_message(
+    reason: Withdrawal, status: str, code: str
+) -> None:
+    lines = message(a_review(an_ai_result(radiograph()), a_withdrawal(reason)))
+    finding = observation(lines, "233604007")
+    assert (finding[5], finding[11], finding[16]) == ("", status, "")
+    assert {observation(lines, number)[11] for number in ("122157", "122411")} == {status}
+    assert observation(lines, "121077")[5].startswith(code)
+    assert "must not be used" in observation(lines, "121111")[5]
+    assert observation(lines, "121111")[11] == "F"
+    (order,) = [one.split("|") for one in lines if one.startswith("OBR")]
+    assert order[25] == "C"
+
+
+@pytest.mark.parametrize("reason", Withdrawal)
+def test_a_withdrawal_marks_what_the_model_told_as_entered_in_error(reason: Withdrawal) -> None:
+    result = an_ai_result(radiograph())
+    by_model = {
+        one["id"]
+        for one in resources(result)
+        if one["resourceType"] in ("Observation", "DiagnosticReport")
+    }
+    *withdrawn, by_person = resources(a_review(result, a_withdrawal(reason)))
+    in_error = {one["id"] for one in withdrawn if one.get("status") == "entered-in-error"}
+    assert in_error == by_model
+    for one in withdrawn:
+        assert "valueCodeableConcept" not in one
+    assert (by_person["status"], by_person.get("result")) == ("final", None)
+    assert "must not be used" in by_person["conclusion"]
+    assert "conclusionCode" not in by_person
+
+
+def test_a_withdrawal_after_a_review_takes_back_the_review_too() -> None:
+    result = an_ai_result(radiograph())
+    first = a_review(result)
+    last = after(first, result, a_withdrawal(Withdrawal.WRONG_PATIENT, review_id="2"))
+    told_before = {
+        one["id"]: one["resourceType"] for ds in (result, first) for one in resources(ds)
+    }
+    statuses = {one["id"]: one.get("status") for one in resources(last)}
+    observations = [uid for uid, kind in told_before.items() if kind == "Observation"]
+    assert len(observations) == 4
+    assert {statuses[uid] for uid in observations} == {"entered-in-error"}
+    assert resources(last)[-1]["status"] == "amended"
 
 
 def test_what_was_not_analysed_has_no_value_and_a_reason() -> None:
