@@ -159,7 +159,7 @@ def _checked_rules(settings: Settings) -> None:
 
 
 def _reload_on_hangup(settings: Settings) -> None:
-    """Have SIGHUP ask every node of the installation to read its rules again."""
+    """Have SIGHUP ask every node of the installation to read its rules and TLS files again."""
     asked = threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())
 
@@ -171,7 +171,10 @@ def _reload_on_hangup(settings: Settings) -> None:
                 archive.repository.ask_rule_reload(asked_by="SIGHUP")
                 archive.repository.dispose()
             except ArchiveError as error:
-                log.error("the rules cannot be asked for again", error=type(error).__name__)
+                log.error(
+                    "the nodes cannot be asked to read their files again",
+                    error=type(error).__name__,
+                )
 
     threading.Thread(target=pass_on, daemon=True).start()
 

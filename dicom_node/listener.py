@@ -154,13 +154,19 @@ class Listener:
     def beat(self) -> None:
         """Say how the node is; take renewed TLS files and rules, write down who was turned away.
 
+        Both are taken as soon as somebody asks (SIGHUP), TLS files also when they change.
+
         Raises
         ------
         ArchiveUnavailable
             The database or the file store does not answer.
         """
+        was_asked = self._ruling.tick()
         if self._tls is not None:
-            self._tls.refresh()
+            if was_asked:
+                self._tls.reload()
+            else:
+                self._tls.refresh()
         free_bytes = self._archive.files.free_bytes()
         has_room = free_bytes >= self._node.minimum_free_bytes
         if has_room != self._had_room:
@@ -173,7 +179,6 @@ class Listener:
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
             "" if has_room else NO_ROOM,
         )
-        self._ruling.tick()
 
     def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
         """Close the port, finish what is being received, then abort what is still open."""

@@ -60,8 +60,13 @@ class Ruling:
         """The rules in force."""
         return self._book
 
-    def tick(self) -> None:
+    def tick(self) -> bool:
         """Read the rules again if somebody asked since the last time; safe to repeat.
+
+        Returns
+        -------
+        bool
+            Whether somebody asked.
 
         Raises
         ------
@@ -69,13 +74,13 @@ class Ruling:
             The next tick tries again.
         """
         newest = self._archive.repository.last_rule_reload()
-        if newest == self._seen:
-            return
-        if self._seen is None:
-            self._say_loaded()
-        else:
+        was_asked = self._seen not in (None, newest)
+        if was_asked:
             self._reload()
+        elif self._seen is None:
+            self._say_loaded()
         self._seen = newest
+        return was_asked
 
     def decide(self, images: Sequence[ArrivedImage]) -> RuleDecision:
         """Return what the rules say of a study that is complete; a prior is kept for reading."""

@@ -95,10 +95,12 @@ class ServerTls:
 
     def refresh(self) -> None:
         """Take the files anew if they changed; ones that cannot be used leave all as it is."""
-        found = self._look()
-        if found == self._fingerprint:
-            return
-        self._fingerprint = found
+        if self._look() != self._fingerprint:
+            self.reload()
+
+    def reload(self) -> None:
+        """Take the files anew, changed or not; ones that cannot be used leave all as it is."""
+        self._fingerprint = self._look()
         try:
             self._context = server_context(self._settings)
         except TlsUnusable as error:

@@ -1,8 +1,13 @@
 """`hilum rules`, and SIGHUP to a running installation."""
 
 import signal
+import socket
+import ssl
 from pathlib import Path
 
+import pytest
+
+from tests.builders.certificates import Authority
 from tests.builders.dicom_files import radiograph, written
 from tests.integration.command_line.test_start_up import CONFIGURATION_ERROR, hilum
 from tests.processes import wait_until
@@ -69,3 +74,35 @@ def test_a_hangup_makes_the_node_read_its_rules_again(tmp_path: Path) -> None:
         )
         assert serving.process.poll() is None
         repository.dispose()
+
+
+@pytest.mark.peer("openssl")
+def test_a_hangup_makes_the_node_take_its_certificate_again_or_say_why_not(
+    tmp_path: Path,
+) -> None:
+    authority = Authority.new(tmp_path / "authority")
+    shown = authority.sign("node")
+    tls = {"certificate": str(shown.certificate), "key": str(shown.key)}
+    site = Site(folder=tmp_path / "site", sections={"node": {"tls": tls}})
+    with site.serving(only="node") as serving:
+
+        def said(words: str) -> bool:
+            return words in site.log_file.read_text()
+
+        wait_until(lambda: said("rules in force"), within_seconds=20, what="rules in force")
+        serving.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: said("TLS files renewed"), within_seconds=20, what="the files as they are"
+        )
+        good = shown.key.read_text()
+        shown.key.write_text("no key")
+        serving.process.send_signal(signal.SIGHUP)
+        refused = "renewed TLS files cannot be used, the old ones stay"
+        wait_until(lambda: said(refused), within_seconds=20, what="the fault")
+        client = ssl.create_default_context(cafile=str(authority.certificate))
+        with (
+            socket.create_connection(("127.0.0.1", site.dicom_port), timeout=10) as connection,
+            client.wrap_socket(connection, server_hostname="localhost") as wrapped,
+        ):
+            assert wrapped.version() == "TLSv1.3"
+        shown.key.write_text(good)
