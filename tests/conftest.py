@@ -25,7 +25,10 @@ JAVA_JARS = Path("/usr/share/java")
 def _missing(peer: str) -> str:
     """Return what of a peer is not installed, or nothing."""
     programs = {
-        "dcmtk": ["storescu", "storescp", "echoscu", "dcmsend", "dsrdump", "dsr2html", "findscu"],
+        "dcmtk": [
+            *("storescu", "storescp", "echoscu", "dcmsend", "dsrdump", "dsr2html"),
+            *("dcmqrscp", "findscu", "movescu", "getscu"),
+        ],
         "dicom3tools": ["dciodvfy", "dcsrdump"],
         "orthanc": ["Orthanc", "ip"],
         "pixelmed": ["java"],
