@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from archive.account_records import AuditEvent
+from archive.records import SopInstanceUid, StudyUid
 
 
 class ErrandKind(StrEnum):
@@ -94,3 +95,15 @@ class AuditExportStanding:
     fault: str
     """Why the last attempt failed; empty where it did not."""
     failing_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveUp:
+    """A delivery that was given up."""
+
+    give_up_id: int
+    at: datetime
+    destination: str
+    study_uid: StudyUid
+    sop_instance_uid: SopInstanceUid
+    """Of the object that was to be delivered."""

@@ -1,6 +1,6 @@
 """The tables of operation: errands of senders, paused destinations, who was turned away."""
 
-from sqlalchemy import Boolean, Column, Float, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, String, Table, Text
 
 from archive.schema import UtcDateTime, metadata
 
@@ -71,4 +71,21 @@ audit_exports = Table(
     Column("failing_since", UtcDateTime),
     Column("claimed_by", Text),
     Column("lease_until", UtcDateTime),
+)
+
+# Deliveries that were given up; a trigger of the migrations adds them.
+give_ups = Table(
+    "give_ups",
+    metadata,
+    Column("give_up_id", Integer, primary_key=True, autoincrement=True),
+    Column("delivery_id", ForeignKey("deliveries.delivery_id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# Of the last one that each webhook was told of.
+give_ups_told = Table(
+    "give_ups_told",
+    metadata,
+    Column("webhook", String(128), primary_key=True),
+    Column("give_up_id", Integer, nullable=False),
 )

@@ -168,6 +168,8 @@ class WebhookDestination(DestinationSettings):
     url: str = Field(pattern=r"^https?://[^\s#@]+$")
     secret_file: Path
     """Holds at least 16 bytes that sender and receiver know (HMAC-SHA256)."""
+    gave_up: bool = False
+    """Whether it is also told that a delivery to another destination was given up."""
     tls: ClientTlsSettings = ClientTlsSettings()
 
     @property

@@ -20,7 +20,7 @@ import structlog
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
-from config.destinations import Destination, DimseDestination
+from config.destinations import Destination, DimseDestination, WebhookDestination
 from config.settings import DeliverySettings, Settings
 from dicom_node.audit_export import AuditExporter
 from dicom_node.audit_message import AuditSource
@@ -28,10 +28,12 @@ from dicom_node.backoff import BackOff
 from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
 from dicom_node.errands import Errands
+from dicom_node.give_up_teller import GiveUpTeller
 from dicom_node.links import link_to, peer_of
 from dicom_node.standing import Standing
 from dicom_node.syslog import SyslogServer
 from dicom_node.upper_layer import prepare_pynetdicom
+from dicom_node.webhook import WebhookLink
 
 _log = structlog.get_logger()
 
@@ -40,7 +42,7 @@ BEAT_SECONDS = 1.0
 _EXTENSIONS_PER_LEASE = 3
 _STOP_SECONDS = 5.0
 
-OneWhoSends = Courier | Clerk | AuditExporter
+OneWhoSends = Courier | Clerk | GiveUpTeller | AuditExporter
 
 
 def run(
@@ -60,6 +62,7 @@ def run(
     couriers: list[OneWhoSends] = [
         *_couriers(settings, archive),
         *_clerks(settings, archive),
+        *_give_up_tellers(settings, archive),
         *_audit_exporters(settings, archive),
     ]
     threads = [
@@ -114,6 +117,20 @@ def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:
         )
         for destination in settings.destinations
         if isinstance(destination, DimseDestination) and destination.storage_commitment
+    ]
+
+
+def _give_up_tellers(settings: Settings, archive: Archive) -> list[GiveUpTeller]:
+    """Return who tells the webhooks of what was given up that ask for it."""
+    return [
+        GiveUpTeller(
+            destination.name,
+            archive,
+            WebhookLink(destination, timeout_seconds=settings.delivery.timeout_seconds),
+            back_off=_back_off(settings.delivery),
+        )
+        for destination in settings.destinations
+        if isinstance(destination, WebhookDestination) and destination.gave_up
     ]
 
 

@@ -1,7 +1,8 @@
 """Tells a web address that something happened, signed and free of patient data (RFC 2104).
 
 What happened is read from the document that was made of it: a result, that there is none, or a
-review. Nothing of it is said but that it is there; whoever wants to know asks the API.
+review. Nothing of it is said but that it is there; whoever wants to know asks the API. A delivery
+to another destination that was given up is told to a webhook that asks for it.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import httpx2
 
+from archive.operation_records import GiveUp
 from config.destinations import WebhookDestination
 from dicom_node.answers import Answer, Consignment
 from dicom_node.errors import PeerUnavailable
@@ -45,6 +47,7 @@ class Happening(StrEnum):
     NOT_ANALYSED = "study.not_analysed"
     FAILED = "study.failed"
     REVIEWED = "study.reviewed"
+    GAVE_UP = "delivery.gave_up"
 
 
 def happening_of(report: ReportContent) -> Happening:
@@ -67,6 +70,19 @@ def body_of(report: ReportContent) -> bytes:
         "made_at": report.made_at.isoformat(),
         "study_uid_sha256": _digest(report.study_uid),
         "document_uid_sha256": _digest(report.sop_instance_uid),
+    }
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
+def body_of_give_up(give_up: GiveUp) -> bytes:
+    """Write that a delivery was given up; the same one gives the same bytes, and its `event_id`."""
+    body = {
+        "event": Happening.GAVE_UP,
+        "event_id": _digest(f"give-up {give_up.give_up_id} {give_up.sop_instance_uid}"),
+        "made_at": give_up.at.isoformat(),
+        "destination": give_up.destination,
+        "study_uid_sha256": _digest(give_up.study_uid),
+        "document_uid_sha256": _digest(give_up.sop_instance_uid),
     }
     return json.dumps(body, separators=(",", ":")).encode("ascii")
 
@@ -113,7 +129,20 @@ class WebhookLink(HttpLink):
         ReportUnreadable
             The document is none of ours.
         """
-        answer = self._post(body_of(read_report(consignment.content)))
+        return self._told(body_of(read_report(consignment.content)))
+
+    def tell_of_give_up(self, give_up: GiveUp) -> Answer:
+        """Tell that a delivery to another destination was given up; a repeat says the same.
+
+        Raises
+        ------
+        PeerUnavailable
+            As of `send`.
+        """
+        return self._told(body_of_give_up(give_up))
+
+    def _told(self, body: bytes) -> Answer:
+        answer = self._post(body)
         if answer.is_success:
             return Answer(verdict=DeliveryVerdict.DELIVERED)
         if answer.status_code in _REFUSED:

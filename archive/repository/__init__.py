@@ -1,9 +1,9 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-committing, watching, reading, operating, ruling, fetching priors, accounts, links to choose
-passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the reading list.
-All methods are synchronous and thread safe; each is one transaction.
+committing, giving up, watching, reading, operating, ruling, fetching priors, accounts, links to
+choose passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the reading
+list. All methods are synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -12,6 +12,7 @@ from archive.repository.auditing import AuditRows
 from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.figures import FigureRows
+from archive.repository.giving_up import GivingUpRows
 from archive.repository.operating import OperatingRows
 from archive.repository.password_links import PasswordLinkRows
 from archive.repository.predicting import PredictingRows
@@ -36,6 +37,7 @@ class Repository(
     PredictingRows,
     DeliveringRows,
     CommittingRows,
+    GivingUpRows,
     WatchingRows,
     ReadingRows,
     OperatingRows,

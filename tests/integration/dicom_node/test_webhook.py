@@ -25,6 +25,7 @@ from tests.integration.dicom_node.test_delivering import (
     sender_settings,
     wait_for,
 )
+from tests.processes import wait_until
 from tests.web_server import listening
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -149,3 +150,52 @@ def test_nothing_leaves_unsigned(archive: Archive, secret_file: Path) -> None:
         assert try_destination(hook, sender_settings(hook)) > 0
     assert is_signed(listener.got[-1])
     assert json.loads(listener.got[-1].body) == {"event": "ping"}
+
+
+def given_up(archive: Archive) -> int:
+    """Let the one delivery to a destination of no use be given up; return its number."""
+    [claim] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    archive.repository.give_up_delivery(claim, dicom_status=0xA900, reason="refused")
+    return claim.delivery_id
+
+
+def test_a_webhook_that_asks_for_it_is_told_of_what_others_gave_up(
+    archive: Archive, secret_file: Path
+) -> None:
+    ds, listener = an_ai_result(radiograph()), Listener(503)
+    a_study_with_object(archive, ds, destinations=["pacs"])
+    number = given_up(archive)  # before anybody asked
+    with serving(listener) as url:
+        hook = WebhookDestination(name="hook", url=url, secret_file=secret_file, gave_up=True)
+        archive.repository.begin_telling_give_ups("hook")
+        archive.repository.replay_deliveries([number])
+        given_up(archive)
+        with running_sender(archive, hook):
+            wait_until(
+                lambda: archive.repository.next_give_up("hook") is None,
+                within_seconds=60,
+                what="the webhook told",
+            )
+    busy, told = listener.got
+    assert busy.body == told.body
+    assert is_signed(told)
+    said = json.loads(told.body)
+    assert (said["event"], said["destination"]) == ("delivery.gave_up", "pacs")
+    assert said["document_uid_sha256"] == hashlib.sha256(ds.SOPInstanceUID.encode()).hexdigest()
+    for secret in (*_of_patient(ds), str(ds.StudyInstanceUID)):
+        assert secret.encode() not in told.body
+
+
+def test_who_does_not_ask_is_not_told_and_nobody_of_his_own(
+    any_archive: Archive, secret_file: Path
+) -> None:
+    a_study_with_object(any_archive, an_ai_result(radiograph()), destinations=["pacs"])
+    any_archive.repository.begin_telling_give_ups("pacs")
+    any_archive.repository.begin_telling_give_ups("hook")
+    given_up(any_archive)
+    assert any_archive.repository.next_give_up("pacs") is None
+    assert any_archive.repository.next_give_up("nobody") is None
+    told = any_archive.repository.next_give_up("hook")
+    assert told is not None
+    any_archive.repository.give_up_told("hook", told.give_up_id)
+    assert any_archive.repository.next_give_up("hook") is None
