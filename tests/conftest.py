@@ -36,6 +36,7 @@ def _missing(peer: str) -> str:
         "openssl": ["openssl"],
         "rsyslog": ["rsyslogd"],
         "jing": ["jing"],
+        "openjph": ["ojph_compress"],
         "docker-compose": ["docker-compose"],
     }
     if peer == "postgresql":

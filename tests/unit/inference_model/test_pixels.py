@@ -1,5 +1,6 @@
 """Stored values become displayed grey as PS3.3 says; expected values come from pydicom."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL
 
 from inference.errors import PixelsUnreadable, PixelsUnsupported
 from inference.pixels import read_pixels, read_raster
@@ -190,6 +194,42 @@ def test_truncated_compressed_pixels_are_named_unreadable(test_data: Path) -> No
 
     with pytest.raises(PixelsUnreadable):
         read_pixels(ds)
+
+
+def encoded_by_openjph(stored: np.ndarray, folder: Path, *options: str) -> bytes:
+    """A codestream of High-Throughput JPEG 2000 (ISO/IEC 15444-15)."""
+    plain, encoded = folder / "plain.pgm", folder / "encoded.j2c"
+    rows, columns = stored.shape
+    # Netpbm writes the more significant byte first.
+    header = f"P5 {columns} {rows} {stored.max()}\n".encode()
+    plain.write_bytes(header + stored.astype(">u2").tobytes())
+    command = ["ojph_compress", "-i", str(plain), "-o", str(encoded), *options]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return encoded.read_bytes()
+
+
+@pytest.mark.peer("openjph")
+@pytest.mark.parametrize(
+    ("syntax", "options", "most_off"),
+    [
+        (HTJ2KLossless, ("-reversible", "true", "-prog_order", "LRCP"), 0),
+        (HTJ2KLosslessRPCL, ("-reversible", "true", "-prog_order", "RPCL"), 0),
+        (HTJ2K, ("-qstep", "0.0001"), 8),
+    ],
+)
+def test_high_throughput_jpeg_2000_is_read(
+    tmp_path: Path, syntax: UID, options: tuple[str, ...], most_off: int
+) -> None:
+    plain = a_radiograph()
+    stored = plain.pixel_array
+    ds = a_radiograph()
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([encoded_by_openjph(stored, tmp_path, *options)])
+    ds["PixelData"].VR = "OB"
+
+    off = np.abs(pixel_array(ds).astype(np.int32) - stored)
+    assert off.max() <= most_off
+    assert np.abs(read_pixels(ds) - read_pixels(plain)).max() <= most_off / WHITE + CLOSE
 
 
 @pytest.mark.parametrize(
