@@ -204,10 +204,12 @@ def test_what_should_never_have_been_is_withdrawn_where_the_site_asks_for_it(
 
 
 @pytest.mark.parametrize(
-    "reason", [ReviewReason.WRONG_PATIENT_OR_STUDY, ReviewReason.FAULTY_RUN], ids=str
+    ("reason", "conclusion"),
+    [(ReviewReason.WRONG_PATIENT_OR_STUDY, "113037"), (ReviewReason.FAULTY_RUN, "113001")],
+    ids=str,
 )
 def test_who_withdraws_a_result_says_nothing_of_the_patient(
-    archive: Archive, bundle: Path, reason: ReviewReason
+    archive: Archive, bundle: Path, reason: ReviewReason, conclusion: str
 ) -> None:
     bench = bench_of_site(archive, bundle, 0.9)
     study_uid = analysed(archive, bench)
@@ -217,7 +219,8 @@ def test_who_withdraws_a_result_says_nothing_of_the_patient(
     assert presence_in(review) is Presence.UNDETERMINED
     assert "withdrawn and must not be used" in texts_of(review, "Summary")[0]
     assert not named(review, "Finding")
-    assert not named(review, "Conclusion")
+    (withdrawn,) = named(review, "Conclusion")
+    assert withdrawn.ConceptCodeSequence[0].CodeValue == conclusion
 
 
 def test_every_object_speaks_the_language_of_the_site(archive: Archive, bundle: Path) -> None:
