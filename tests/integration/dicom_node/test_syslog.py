@@ -175,6 +175,9 @@ def test_the_sender_sends_it_and_operation_and_metrics_tell(
         assert told["fault"] == "Connection refused"
         assert told["waiting"] >= 1
         assert "hilum_audit_server_up 0.0" in client.get("/metrics").text
+        page = client.get("/ops").text
+        assert f"{settings.syslog.address} takes no lines since" in page
+        assert "Connection refused" in page
         with running_rsyslog(tmp_path / "rsyslog", port):
             wait_until(
                 lambda: not archive.repository.audit_export_standing().waiting,
@@ -182,5 +185,8 @@ def test_the_sender_sends_it_and_operation_and_metrics_tell(
                 what="the trail at the server",
             )
             metrics = client.get("/metrics").text
+            page = client.get("/ops").text
+    assert "takes no lines" not in page
+    assert f"{settings.syslog.address}: 0 lines wait" in page
     assert "hilum_audit_server_up 1.0" in metrics
     assert "hilum_audit_lines_waiting 0.0" in metrics
