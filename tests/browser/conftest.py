@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.site import Tell, chromium
-
-# What is awaited comes in milliseconds; a machine that is busy otherwise may take its time.
-PATIENCE_MILLISECONDS = 20_000
+from tests.browser.site import PATIENCE_MILLISECONDS, Tell, chromium
 
 
 @pytest.fixture(scope="session")

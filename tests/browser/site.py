@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from tests.web import report_radiograph, session_of, web_settings
 from tests.web_server import free_port, running
 
 CHROMIUM = "/usr/bin/chromium"
+# What is awaited comes in milliseconds; a machine that is busy otherwise may take its time.
+PATIENCE_MILLISECONDS = 60_000
 WINDOW = ViewportSize(width=1600, height=1000)
 
 # A small stage, for pictures that are compared pixel by pixel.
@@ -44,6 +46,7 @@ class Site:
     archive: Archive
     settings: Settings
     browser: Browser
+    _contexts: list[BrowserContext] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -58,8 +61,14 @@ class Site:
 
     def context(self) -> BrowserContext:
         context = self.browser.new_context(viewport=WINDOW, bypass_csp=False)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        self._contexts.append(context)
         return context
+
+    def close(self) -> None:
+        """Close every page: one that is left open goes on drawing and listening."""
+        for context in self._contexts:
+            context.close()
 
     def reading(
         self, login: str = "ito", query: str = "", size: ViewportSize | None = None
@@ -79,7 +88,11 @@ def site(archive: Archive, browser: Browser, **sections: Any) -> Iterator[Site]:
     sections.setdefault("api", {})["port"] = free_port()
     settings = web_settings(**sections)
     with running(archive, settings):
-        yield Site(archive=archive, settings=settings, browser=browser)
+        found = Site(archive=archive, settings=settings, browser=browser)
+        try:
+            yield found
+        finally:
+            found.close()
 
 
 @contextmanager
