@@ -118,12 +118,18 @@ class ArchiveCollector(Collector):
             "How long the first unread study of a band has waited for a reader.",
             labels=["band"],
         )
+        mean = GaugeMetricFamily(
+            "hilum_worklist_mean_wait_seconds",
+            "How long the unread studies of a band have waited for a reader, on average.",
+            labels=["band"],
+        )
         cap_seconds = self._settings.review.waiting_cap_minutes * 60
         depths = self._archive.repository.worklist_depths(waiting_cap_seconds=cap_seconds)
         for depth in depths:
-            unread.add_metric([depth.stage], depth.count)
-            wait.add_metric([depth.stage], depth.oldest_age_seconds)
-        return [unread, wait]
+            unread.add_metric([depth.band], depth.count)
+            wait.add_metric([depth.band], depth.longest_wait_seconds)
+            mean.add_metric([depth.band], depth.mean_wait_seconds)
+        return [unread, wait, mean]
 
     def _counts(self) -> list[Metric]:
         studies = GaugeMetricFamily(

@@ -152,6 +152,16 @@ class WorklistItem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorklistDepth:
+    """How many unread studies stand in one band, and for how long they have waited until now."""
+
+    band: Band
+    count: int
+    longest_wait_seconds: float
+    mean_wait_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prior:
     """Another study of the same patient, and what was found in it."""
 
