@@ -25,7 +25,7 @@ from api.changes import ChangeFeed
 from api.dependencies import Context
 from api.dicomweb.origins import ViewerOrigins
 from api.images.shelf import ImageShelf
-from api.metrics import ArchiveCollector, waiting_histogram
+from api.metrics import ArchiveCollector, EffortMeters, waiting_histogram
 from api.middleware import BodyLimit, LastResort, RequestTrace, SecurityHeaders
 from api.navigation import ADMIN_PAGES, FURTHER_PAGES, OWN_PAGE, page_above, pages_of
 from api.openapi import describe
@@ -88,6 +88,7 @@ def create_app(
         sign_in_attempts=SignInAttempts(),
         provider=_provider(settings),
         waits=waiting_histogram(registry),
+        effort=EffortMeters(registry),
         shelf=ImageShelf(),
         changes=ChangeFeed(archive),
         is_stopping=stop or threading.Event(),

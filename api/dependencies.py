@@ -12,6 +12,7 @@ from api.auth.attempts import SignInAttempts
 from api.auth.openid import OpenIdProvider
 from api.changes import ChangeFeed
 from api.images.shelf import ImageShelf
+from api.metrics import EffortMeters
 from archive.database import Archive
 from config.settings import Settings
 
@@ -28,6 +29,7 @@ class Context:
     provider: OpenIdProvider | None
     """None: people sign in with passwords only."""
     waits: Histogram
+    effort: EffortMeters
     shelf: ImageShelf
     changes: ChangeFeed
     is_stopping: threading.Event

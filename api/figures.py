@@ -47,6 +47,14 @@ class FiguresBody(ApiModel):
     median_seconds_looked: float | None = Field(
         description="How long the image was seen before a decision; null without decisions."
     )
+    median_keys: dict[Verdict, float] = Field(
+        description="Keys pressed for a decision, by verdict; without verdicts that none was "
+        "counted for."
+    )
+    heat_map_count: int = Field(ge=0, description="Decisions with a heat map that could be opened.")
+    heat_map_share: float | None = Field(
+        description="Of those, where it was opened; null without any."
+    )
 
 
 class ModelFigures(ApiModel):
@@ -125,6 +133,7 @@ def figures(group: str, results: list[JudgedResult]) -> FiguresBody:
     true_negative, false_negative = pairs.count((absent, absent)), pairs.count((absent, present))
     agreed = sum(model is person for model, person in pairs)
     blind = [one for one in results if one.blind_presence is not None]
+    heat_maps = [one.is_heat_map_opened for one in results if one.is_heat_map_opened is not None]
     return FiguresBody(
         group=group,
         count=len(pairs),
@@ -144,6 +153,9 @@ def figures(group: str, results: list[JudgedResult]) -> FiguresBody:
             for one in blind
         ),
         median_seconds_looked=_median_seconds(results),
+        median_keys=_median_keys(results),
+        heat_map_count=len(heat_maps),
+        heat_map_share=_share(sum(heat_maps), len(heat_maps)),
     )
 
 
@@ -160,6 +172,14 @@ def _median_seconds(results: list[JudgedResult]) -> float | None:
     if not results:
         return None
     return median(one.image_visible_milliseconds for one in results) / 1000
+
+
+def _median_keys(results: list[JudgedResult]) -> dict[Verdict, float]:
+    keys: dict[Verdict, list[int]] = defaultdict(list)
+    for one in results:
+        if one.key_count is not None:
+            keys[one.verdict].append(one.key_count)
+    return {verdict: median(keys[verdict]) for verdict in Verdict if keys[verdict]}
 
 
 def _share(part: int, whole: int) -> float | None:

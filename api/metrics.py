@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
+from archive.review_records import Review
 from config.settings import Settings
 
 _log = structlog.get_logger()
@@ -23,6 +24,42 @@ def waiting_histogram(registry: CollectorRegistry) -> Histogram:
         buckets=(0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0),
         registry=registry,
     )
+
+
+class EffortMeters:
+    """What decisions cost their readers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counts = (0, 1, 2, 3, 4, 5, 7, 10, 20, 50, 100)
+        self._keys = Histogram(
+            "hilum_review_keys",
+            "Keys that a reader pressed for a decision.",
+            ["verdict"],
+            buckets=counts,
+            registry=registry,
+        )
+        self._clicks = Histogram(
+            "hilum_review_clicks",
+            "Presses of a mouse button, a finger or a pen for a decision.",
+            ["verdict"],
+            buckets=counts,
+            registry=registry,
+        )
+        self._heat_maps = Counter(
+            "hilum_review_heat_maps",
+            "Decisions with a heat map, by whether it was opened.",
+            ["opened"],
+            registry=registry,
+        )
+
+    def count(self, review: Review) -> None:
+        """Count one decision; what its page did not tell is left out."""
+        if review.key_count is not None:
+            self._keys.labels(review.verdict).observe(review.key_count)
+        if review.click_count is not None:
+            self._clicks.labels(review.verdict).observe(review.click_count)
+        if review.is_heat_map_opened is not None:
+            self._heat_maps.labels("yes" if review.is_heat_map_opened else "no").inc()
 
 
 class ArchiveCollector(Collector):
@@ -81,12 +118,18 @@ class ArchiveCollector(Collector):
             "How long the first unread study of a band has waited for a reader.",
             labels=["band"],
         )
+        mean = GaugeMetricFamily(
+            "hilum_worklist_mean_wait_seconds",
+            "How long the unread studies of a band have waited for a reader, on average.",
+            labels=["band"],
+        )
         cap_seconds = self._settings.review.waiting_cap_minutes * 60
         depths = self._archive.repository.worklist_depths(waiting_cap_seconds=cap_seconds)
         for depth in depths:
-            unread.add_metric([depth.stage], depth.count)
-            wait.add_metric([depth.stage], depth.oldest_age_seconds)
-        return [unread, wait]
+            unread.add_metric([depth.band], depth.count)
+            wait.add_metric([depth.band], depth.longest_wait_seconds)
+            mean.add_metric([depth.band], depth.mean_wait_seconds)
+        return [unread, wait, mean]
 
     def _counts(self) -> list[Metric]:
         studies = GaugeMetricFamily(

@@ -26,6 +26,10 @@ Comment = Annotated[
 ]
 
 
+# More keys or clicks than anybody needs for one decision.
+MOST_COUNTED = 10_000
+
+
 class WorklistEntry(ApiModel):
     """One unread study and why it stands where it does."""
 
@@ -64,6 +68,21 @@ class NewReviewBody(ApiModel):
     comment: Comment = ""
     image_visible_milliseconds: WholeNumber = Field(
         ge=0, le=86_400_000, description="How long the image was on the screen."
+    )
+    key_count: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_COUNTED,
+        description="Keys pressed for it, without the letters of a comment; null: not counted.",
+    )
+    click_count: WholeNumber | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_COUNTED,
+        description="Presses of a mouse button, a finger or a pen; null: not counted.",
+    )
+    is_heat_map_opened: bool | None = Field(
+        default=None, strict=True, description="Null where there was none, or nobody counted."
     )
     blind_presence: Presence | None = Field(
         default=None, description="What the reader said before the AI result was uncovered."

@@ -84,6 +84,9 @@ def decide(
                 comment=body.comment.strip(),
                 user_id=user.user_id,
                 image_visible_milliseconds=body.image_visible_milliseconds,
+                key_count=body.key_count,
+                click_count=body.click_count,
+                is_heat_map_opened=body.is_heat_map_opened,
                 blind_presence=body.blind_presence,
                 held_seconds=settings.undo_seconds,
             )

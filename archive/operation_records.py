@@ -1,11 +1,11 @@
-"""The nouns of operation: errands that a sender runs for an administrator."""
+"""The nouns of operation: failures looked for, errands that a sender runs for an administrator."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from archive.account_records import AuditEvent
-from archive.records import SopInstanceUid, StudyUid
+from archive.records import DeliveryState, SopInstanceUid, StudyUid
 
 
 class ErrandKind(StrEnum):
@@ -15,6 +15,16 @@ class ErrandKind(StrEnum):
     """C-ECHO (PS3.4 annex A)."""
     TEST_SEND = "TEST_SEND"
     """C-STORE of a synthetic object that names no patient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureQuery:
+    """Which failed deliveries are looked for; what is empty does not matter."""
+
+    destination: str = ""
+    state: DeliveryState | None = None
+    words: str = ""
+    """All of them stand in the reason, in any case and order."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,13 @@ class NewReview:
     blind_presence: Presence | None
     """What the person said before the AI result was uncovered, in blind-first mode."""
     held_seconds: float
+    key_count: int | None = None
+    """Keys pressed since the case was opened, without the letters of a comment; None where nobody
+    counted, as for the clicks."""
+    click_count: int | None = None
+    """Presses of a mouse button, a finger or a pen; a drag is one."""
+    is_heat_map_opened: bool | None = None
+    """None where there was none to open, or nobody counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +116,9 @@ class Review:
     made_at: datetime
     held_until: datetime
     image_visible_milliseconds: int
+    key_count: int | None
+    click_count: int | None
+    is_heat_map_opened: bool | None
     blind_presence: Presence | None
     state: ReviewState
     failure: str
@@ -139,6 +149,16 @@ class WorklistItem:
     readers: tuple[str, ...]
     """Person names of who has it open."""
     deferred_reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorklistDepth:
+    """How many unread studies stand in one band, and for how long they have waited until now."""
+
+    band: Band
+    count: int
+    longest_wait_seconds: float
+    mean_wait_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +205,11 @@ class JudgedResult:
     """What the reviewer says; None where the images cannot be judged."""
     blind_presence: Presence | None
     image_visible_milliseconds: int
+    key_count: int | None
+    """None where nobody counted; so are the two that follow."""
+    click_count: int | None
+    is_heat_map_opened: bool | None
+    """None also where there was no heat map."""
     model_name: str
     model_version: str
     weights_sha256: str

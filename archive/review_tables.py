@@ -22,6 +22,10 @@ reviews = Table(
     Column("made_at", UtcDateTime, nullable=False),
     Column("held_until", UtcDateTime, nullable=False),
     Column("image_visible_milliseconds", Integer, nullable=False),
+    # Null where nobody counted.
+    Column("key_count", Integer),
+    Column("click_count", Integer),
+    Column("is_heat_map_opened", Boolean),
     Column("blind_presence", String(16)),
     Column("state", String(16), nullable=False),
     Column("failure", Text, nullable=False),

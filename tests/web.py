@@ -89,11 +89,15 @@ def token_of(archive: Archive, *scopes: Scope) -> str:
     ).text
 
 
-def report_study(archive: Archive, study: int = 1, *, outcome: Outcome | None = None) -> None:
-    """Bring a study of one image as far as its report, with one delivery to `pacs`."""
+def report_study(
+    archive: Archive, study: int = 1, *, outcome: Outcome | None = None, destination: str = "pacs"
+) -> None:
+    """Bring a study of one image as far as its report, with one delivery."""
     archive.repository.record_instance(an_arrival(study, 1))
     claim = claim_study(archive)
-    archive.repository.finish_study(claim, outcome or an_outcome(study, 900), destinations=["pacs"])
+    archive.repository.finish_study(
+        claim, outcome or an_outcome(study, 900), destinations=[destination]
+    )
 
 
 def store_radiograph(archive: Archive, ds: FileDataset, **attributes: str) -> InstanceKey:

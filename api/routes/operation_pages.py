@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Path, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.audit import AuditAction, note
@@ -11,8 +11,8 @@ from api.auth.principal import Principal
 from api.delivering import explanation, may_be_given_up, may_be_replayed, report_of, steps_of
 from api.dependencies import InContext
 from api.errors import RulesRefused
-from api.operation import known_destination, operation_of, reload_rules, replay, try_out
-from api.operation_schemas import ReplayBody
+from api.failures import FailurePlace, ReplayForm, failure_page, replay_failures
+from api.operation import known_destination, operation_of, reload_rules, try_out
 from api.routes.deliveries import DeliveryPath, replay_delivery
 from api.routes.operation import give_up_delivery
 from api.routes.priors import replay_prior_search
@@ -20,32 +20,37 @@ from api.schemas import UID_PATTERN
 from archive.account_records import Role, User
 from archive.operation_records import ErrandKind
 from archive.prior_records import PriorSearchState
-from archive.records import DeliveryState
 from dicom_node.statuses import words_for
 
 router = APIRouter(prefix="/ops", include_in_schema=False)
 
 Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
-FAILURES_ON_PAGE = 200
 SEARCHES_ON_PAGE = 50
 SEE_OTHER = 303
 ERRANDS = {"echo": ErrandKind.ECHO, "test-send": ErrandKind.TEST_SEND}
 
 
 @router.get("", response_class=HTMLResponse)
-def operation(request: Request, context: InContext, user: Admin) -> Response:
-    """Return how the installation stands."""
-    return _page(request, context, user)
+def operation(
+    request: Request,
+    context: InContext,
+    user: Admin,
+    wanted: Annotated[FailurePlace, Query()],
+) -> Response:
+    """Return how the installation stands, with the failures that are looked for."""
+    return _page(request, context, user, wanted)
 
 
 def _page(
-    request: Request, context: InContext, user: User, *, rules_fault: str = "", status: int = 200
+    request: Request,
+    context: InContext,
+    user: User,
+    wanted: FailurePlace,
+    *,
+    rules_fault: str = "",
+    status: int = 200,
 ) -> Response:
     repository = context.archive.repository
-    failures = [
-        *repository.deliveries(state=DeliveryState.GAVE_UP, limit=FAILURES_ON_PAGE),
-        *repository.deliveries(state=DeliveryState.READY, is_failing=True, limit=FAILURES_ON_PAGE),
-    ]
     searches = [
         search
         for state in (PriorSearchState.GAVE_UP, PriorSearchState.WAITING, PriorSearchState.DONE)
@@ -57,7 +62,7 @@ def _page(
         {
             "user": user,
             "operation": operation_of(context),
-            "failures": failures,
+            "failures": failure_page(context, wanted),
             "words_for": words_for,
             "failed_reviews": repository.failed_reviews(),
             "search_counts": repository.prior_search_counts(),
@@ -126,19 +131,13 @@ def replay_from_page(
     request: Request,
     context: InContext,
     user: Admin,
-    delivery_id: Annotated[list[int] | None, Form()] = None,
-    everything: Annotated[str, Form(max_length=8)] = "",
+    form: Annotated[ReplayForm, Form()],
 ) -> Response:
-    """Send the chosen deliveries again, or all that were given up."""
-    body = (
-        ReplayBody(state=DeliveryState.GAVE_UP)
-        if everything
-        else ReplayBody(delivery_ids=delivery_id or [])
-    )
-    if body.delivery_ids or body.state:
-        count = replay(context, body)
+    """Send the chosen deliveries again, or all given up that the filter shows."""
+    if form.delivery_id or form.everything:
+        count = replay_failures(context, form)
         note(request, Principal(user=user), AuditAction.REPLAY, count=count)
-    return RedirectResponse("/ops", status_code=SEE_OTHER)
+    return RedirectResponse(form.address(), status_code=SEE_OTHER)
 
 
 @router.post("/rules/reload")
@@ -147,7 +146,14 @@ def reload_from_page(request: Request, context: InContext, user: Admin) -> Respo
     try:
         rules = reload_rules(context, asked_by=user.login)
     except RulesRefused as error:
-        return _page(request, context, user, rules_fault=error.detail, status=error.status)
+        return _page(
+            request,
+            context,
+            user,
+            FailurePlace(),
+            rules_fault=error.detail,
+            status=error.status,
+        )
     note(
         request,
         Principal(user=user),

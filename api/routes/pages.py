@@ -31,6 +31,7 @@ READING_MODULES = (
     "deciding",
     "desk",
     "dialogs",
+    "effort",
     "grey",
     "inferno",
     "key_rows",

@@ -130,6 +130,7 @@ def add_review(
     review = decide(
         context.archive, context.settings.review, user, uid, body, revision_of(if_match)
     )
+    context.effort.count(review)
     note(
         request,
         principal,

@@ -1,9 +1,9 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-committing, giving up, watching, reading, operating, ruling, fetching priors, accounts, links to
-choose passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the reading
-list. All methods are synchronous and thread safe; each is one transaction.
+committing, giving up, watching, reading, operating, failures, ruling, fetching priors, accounts,
+links to choose passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the
+reading list. All methods are synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -11,6 +11,7 @@ from archive.repository.audit_exporting import AuditExportingRows
 from archive.repository.auditing import AuditRows
 from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
+from archive.repository.failing import FailingRows
 from archive.repository.figures import FigureRows
 from archive.repository.giving_up import GivingUpRows
 from archive.repository.operating import OperatingRows
@@ -41,6 +42,7 @@ class Repository(
     WatchingRows,
     ReadingRows,
     OperatingRows,
+    FailingRows,
     RulingRows,
     PriorFetchingRows,
     AccountRows,

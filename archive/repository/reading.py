@@ -121,7 +121,7 @@ class ReadingRows(Transactions):
                 deliveries=tuple(
                     delivery_of(one)
                     for one in connection.execute(
-                        _deliveries_with_reports()
+                        deliveries_with_reports()
                         .where(deliveries.c.study_uid == study_uid)
                         .order_by(deliveries.c.delivery_id)
                     )
@@ -135,7 +135,6 @@ class ReadingRows(Transactions):
         destination: str | None = None,
         limit: int = 200,
         before: int | None = None,
-        is_failing: bool = False,
     ) -> tuple[Delivery, ...]:
         """Return deliveries, the newest first.
 
@@ -149,18 +148,14 @@ class ReadingRows(Transactions):
             At most so many.
         before
             Only deliveries with a smaller number: those that follow on the next page.
-        is_failing
-            Only those that were tried in vain.
         """
-        statement = _deliveries_with_reports()
+        statement = deliveries_with_reports()
         if state is not None:
             statement = statement.where(deliveries.c.state == state)
         if destination is not None:
             statement = statement.where(deliveries.c.destination == destination)
         if before is not None:
             statement = statement.where(deliveries.c.delivery_id < before)
-        if is_failing:
-            statement = statement.where(deliveries.c.reason != "", deliveries.c.attempt > 0)
         statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
@@ -184,7 +179,8 @@ def studies_with_counts() -> Select[Any]:
     return select(studies, count.label("instance_count"))
 
 
-def _deliveries_with_reports() -> Select[Any]:
+def deliveries_with_reports() -> Select[Any]:
+    """Return a statement that gives deliveries with what their reports are."""
     return select(deliveries, reports.c.sop_class_uid, reports.c.kind).join(
         reports, reports.c.sop_instance_uid == deliveries.c.sop_instance_uid
     )

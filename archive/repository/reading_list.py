@@ -27,11 +27,19 @@ from archive.account_tables import users
 from archive.errors import NotFound
 from archive.prior_records import PriorState
 from archive.prior_tables import expected_priors
-from archive.records import Instance, Presence, QueueDepth, StudyState, StudyUid
+from archive.records import Instance, Presence, StudyState, StudyUid
 from archive.repository.reading import studies_with_counts
 from archive.repository.rows import AnyRow, age_seconds, instance_of, study_of
-from archive.repository.transactions import Transactions, database_now
-from archive.review_records import Band, Change, HeatMap, Prior, Verdict, WorklistItem
+from archive.repository.transactions import Transactions, database_now, unix_seconds
+from archive.review_records import (
+    Band,
+    Change,
+    HeatMap,
+    Prior,
+    Verdict,
+    WorklistDepth,
+    WorklistItem,
+)
 from archive.review_tables import deferrals, heat_maps, readings, reviews
 from archive.schema import instances, studies
 
@@ -103,8 +111,8 @@ class ReadingListRows(Transactions):
         counts = dict.fromkeys(Band, 0)
         return counts | {_BANDS[number]: count for number, count in rows}
 
-    def worklist_depths(self, *, waiting_cap_seconds: float) -> tuple[QueueDepth, ...]:
-        """Return how many unread studies stand in each band, and how long the first has waited."""
+    def worklist_depths(self, *, waiting_cap_seconds: float) -> tuple[WorklistDepth, ...]:
+        """Return how many unread studies stand in each band and how long they have waited."""
         with self._reading() as connection:
             now = database_now(connection)
             band = _order(now - timedelta(seconds=waiting_cap_seconds), is_blind=False)[0]
@@ -113,21 +121,15 @@ class ReadingListRows(Transactions):
                     band.label("band"),
                     func.count().label("number"),
                     func.min(studies.c.first_received_at).label("oldest"),
+                    func.avg(unix_seconds(connection, studies.c.first_received_at)).label("mean"),
                 )
                 .select_from(studies)
                 .outerjoin(deferrals, deferrals.c.study_uid == studies.c.study_uid)
                 .where(~studies.c.is_read)
                 .group_by(band)
             ).all()
-        found = {_BANDS[row.band]: row for row in rows}
-        return tuple(
-            QueueDepth(
-                stage=name,
-                count=found[name].number if name in found else 0,
-                oldest_age_seconds=age_seconds(found[name].oldest, now) if name in found else 0.0,
-            )
-            for name in _BANDS
-        )
+        found = {_BANDS[row.band]: _depth_of(row, now) for row in rows}
+        return tuple(found.get(band) or _no_depth(band) for band in _BANDS)
 
     def begin_reading(self, study_uid: StudyUid, *, user_id: int, lease_seconds: float) -> None:
         """Say that a person has a study open; repeat it while they do.
@@ -349,6 +351,19 @@ def _order(overdue_before: datetime, *, is_blind: bool) -> tuple[Any, Any, Any, 
         else_=0.0,
     )
     return band, suspicion, studies.c.first_received_at, studies.c.study_uid
+
+
+def _depth_of(row: AnyRow, now: datetime) -> WorklistDepth:
+    return WorklistDepth(
+        band=_BANDS[row.band],
+        count=row.number,
+        longest_wait_seconds=age_seconds(row.oldest, now),
+        mean_wait_seconds=max(0.0, now.timestamp() - row.mean),
+    )
+
+
+def _no_depth(band: Band) -> WorklistDepth:
+    return WorklistDepth(band=band, count=0, longest_wait_seconds=0.0, mean_wait_seconds=0.0)
 
 
 def _touch(connection: Connection, study_uid: str) -> None:

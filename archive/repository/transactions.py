@@ -5,12 +5,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    Table,
+    cast,
+    extract,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from archive.errors import ArchiveUnavailable, StorageFull
+
+# 1970-01-01 00:00 UTC as a Julian day.
+UNIX_EPOCH_DAY = 2_440_587.5
+SECONDS_A_DAY = 86_400
 
 
 class Transactions:
@@ -45,6 +59,13 @@ def database_now(connection: Connection) -> datetime:
         return datetime.now(UTC)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return now.astimezone(UTC)
+
+
+def unix_seconds(connection: Connection, column: ColumnElement[datetime]) -> ColumnElement[float]:
+    """Return a time as seconds since 1970, for averages; SQLite knows it to the millisecond."""
+    if connection.dialect.name == "sqlite":
+        return (func.julianday(column, type_=Float) - UNIX_EPOCH_DAY) * SECONDS_A_DAY
+    return cast(extract("epoch", column), Float)
 
 
 def insert_if_absent(connection: Connection, table: Table, row: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from archive.database import Archive
 from archive.records import InstanceKey, SeriesUid, SopInstanceUid, StudyUid
 from archive.review_records import Review, ReviewReason, Verdict
-from tests.browser.site import Tell, add_case, add_heat_map, fill, looked_at, site
+from tests.browser.site import CASES, Tell, add_case, add_heat_map, fill, looked_at, site
 from tests.builders.arrivals import an_arrival, an_outcome
 from tests.builders.grey_scales import a_radiograph
 from tests.builders.people import a_radiologist, a_review
@@ -86,6 +86,60 @@ def test_two_keys_reject_and_three_correct(archive: Archive, browser: Browser) -
         looked_at(page, "LEE")
         corrected = the_review(archive, 1)
         assert (corrected.verdict, corrected.presence) == (Verdict.CORRECT, "UNDETERMINED")
+
+
+def effort_of(review: Review) -> tuple[int | None, int | None]:
+    return review.key_count, review.click_count
+
+
+def test_accepting_costs_one_key_rejecting_two_correcting_three_and_no_click(
+    archive: Archive, browser: Browser
+) -> None:
+    fill(archive)
+    with site(archive, browser) as shown:
+        page = shown.reading()
+        looked_at(page, "ROE")
+        page.keyboard.press("a")
+        looked_at(page, "DOE")
+        assert effort_of(the_review(archive, 2)) == (1, 0)
+        page.keyboard.press("r")
+        page.keyboard.press("Control+Enter")
+        looked_at(page, "LEE")
+        assert effort_of(the_review(archive, 1)) == (2, 0)
+        page.keyboard.press("c")
+        page.keyboard.press("2")
+        page.keyboard.press("Control+Enter")
+        looked_at(page, "POE")
+        corrected = the_review(archive, 3)
+        assert effort_of(corrected) == (3, 0)
+        assert corrected.is_heat_map_opened is None
+        text = page.request.get(f"{shown.address}/metrics").text()
+        assert 'hilum_review_keys_sum{verdict="CORRECT"} 3.0' in text
+
+
+def test_clicks_are_counted_letters_of_a_comment_are_not_and_the_opened_heat_map_is_told(
+    archive: Archive, browser: Browser, tmp_path: Path
+) -> None:
+    for number, name, probability in CASES[:2]:
+        add_heat_map(archive, add_case(archive, number, name, probability), tmp_path / f"{number}")
+    with site(archive, browser) as shown:
+        page = shown.reading()
+        looked_at(page, "ROE")
+        page.keyboard.press("h")
+        expect(page.locator("#view-words")).to_contain_text("heat map 50 %")
+        expect(page.get_by_role("img", name="heat map on")).to_be_visible()
+        page.keyboard.press("h")
+        expect(page.locator("#view-words")).to_contain_text("heat map off")
+        page.locator("#comment").click()
+        page.keyboard.type("seen")
+        page.locator("#accept").click()
+        looked_at(page, "DOE")
+        accepted = the_review(archive, 2)
+        assert accepted.comment == "seen"
+        assert (effort_of(accepted), accepted.is_heat_map_opened) == ((2, 2), True)
+        page.keyboard.press("a")
+        unopened = the_review(archive, 1)
+        assert (effort_of(unopened), unopened.is_heat_map_opened) == ((1, 0), False)
 
 
 def test_letters_typed_into_the_comment_are_only_letters(

@@ -4,7 +4,7 @@ import pytest
 
 from archive.database import Archive
 from archive.errors import LeaseLost, NotFound
-from archive.operation_records import ErrandKind
+from archive.operation_records import ErrandKind, FailureQuery
 from archive.records import DeliveryState
 from tests.web import report_study
 
@@ -56,3 +56,15 @@ def test_a_waiting_delivery_can_be_abandoned(any_archive: Archive) -> None:
     assert repository.delivery(number).state is DeliveryState.GAVE_UP
     with pytest.raises(NotFound):
         repository.abandon_delivery(number, reason="again")
+
+
+def test_failures_are_found_by_words_in_any_case(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    report_study(any_archive)
+    [claim] = repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
+    repository.give_up_delivery(claim, dicom_status=0xA700, reason="Disk is full")
+    found = FailureQuery(destination="pacs", state=DeliveryState.GAVE_UP, words="full DISK")
+    assert [one.delivery_id for one in repository.failures(found, limit=9)] == [claim.delivery_id]
+    assert repository.failures(found, limit=9, before=claim.delivery_id) == ()
+    assert repository.given_up(found, limit=9) == (claim.delivery_id,)
+    assert repository.given_up(FailureQuery(words="100"), limit=9) == ()

@@ -1,11 +1,15 @@
 """The order of the worklist, on both databases."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from sqlalchemy import update
 
 from archive.database import Archive
 from archive.errors import NotFound
 from archive.records import FileKey, Presence, SopInstanceUid, StudyUid
 from archive.review_records import Band, HeatMap
+from archive.schema import studies
 from tests.builders.arrivals import an_arrival, an_outcome
 from tests.builders.people import a_radiologist
 from tests.web import report_study
@@ -43,13 +47,31 @@ def test_the_overdue_come_first_whatever_the_model_says(any_archive: Archive) ->
 def test_each_band_says_how_many_wait_and_for_how_long(any_archive: Archive) -> None:
     fill(any_archive)
     depths = any_archive.repository.worklist_depths(waiting_cap_seconds=LONG)
-    assert [(one.stage, one.count) for one in depths] == [
+    assert [(one.band, one.count) for one in depths] == [
         (Band.OVERDUE, 0),
         (Band.POSITIVE, 2),
         (Band.ROUTINE, 4),
         (Band.DEFERRED, 0),
     ]
-    assert [one.oldest_age_seconds > 0 for one in depths] == [False, True, True, False]
+    assert [one.longest_wait_seconds > 0 for one in depths] == [False, True, True, False]
+
+
+def test_the_mean_wait_is_that_of_all_who_wait_in_a_band(any_archive: Archive) -> None:
+    fill(any_archive)
+    # Two AI-positives, the worklist's first two: they came 40 and 10 seconds ago.
+    now = datetime.now(UTC)
+    for study, seconds in (("1.2.3.4", 40), ("1.2.3.2", 10)):
+        with any_archive.repository._engine.begin() as connection:
+            connection.execute(
+                update(studies)
+                .where(studies.c.study_uid == study)
+                .values(first_received_at=now - timedelta(seconds=seconds))
+            )
+    depths = any_archive.repository.worklist_depths(waiting_cap_seconds=LONG)
+    empty, positive, *_ = depths
+    assert positive.longest_wait_seconds - positive.mean_wait_seconds == pytest.approx(15, abs=0.01)
+    assert positive.mean_wait_seconds + 0.01 >= 25
+    assert (empty.longest_wait_seconds, empty.mean_wait_seconds) == (0.0, 0.0)
 
 
 def test_a_blind_list_is_ordered_by_arrival_and_tells_nothing_of_the_model(

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from archive.database import Archive
+from archive.operation_records import FailureQuery
 from tests.unit.api.test_operation import give_up, settings
 from tests.web import a_client, report_study
 
@@ -93,5 +94,5 @@ def test_failures_are_shown_however_many_others_wait(archive: Archive) -> None:
         claim, delay_seconds=60, dicom_status=None, reason="no answer"
     )
     report_study(archive, 2)
-    [failing] = archive.repository.deliveries(limit=1, is_failing=True)
+    [failing] = archive.repository.failures(FailureQuery(), limit=1)
     assert failing.delivery_id == number

@@ -86,6 +86,7 @@ def test_metrics_show_queues_states_deliveries_and_beats(archive: Archive) -> No
         'hilum_queue_depth{stage="ready"} 1.0',
         'hilum_worklist_unread{band="POSITIVE"} 1.0',
         'hilum_worklist_longest_wait_seconds{band="OVERDUE"} 0.0',
+        'hilum_worklist_mean_wait_seconds{band="OVERDUE"} 0.0',
         'hilum_studies{state="REPORTED"} 1.0',
         'hilum_studies{state="FAILED"} 0.0',
         'hilum_deliveries{destination="pacs",state="READY"} 1.0',

@@ -113,6 +113,33 @@ def test_who_gives_up_an_own_opinion_for_the_result_is_counted(archive: Archive)
     assert (whole["blind_count"], whole["blind_agreed"], whole["blind_yielded"]) == (2, 1, 1)
 
 
+def test_what_reviews_cost_their_readers_is_told_by_version(archive: Archive) -> None:
+    user = a_radiologist(archive)
+    efforts = ((1, 0, True), (2, 0, False), (4, 1, None), (None, None, None))
+    for study, (keys, clicks, is_opened) in enumerate(efforts, 1):
+        report_study(archive, study)
+        effort = {"key_count": keys, "click_count": clicks, "is_heat_map_opened": is_opened}
+        archive.repository.add_review(
+            a_review(archive, user, study, presence=Presence.PRESENT, **effort)
+        )
+    client = a_client(archive)
+    [model] = client.get("/api/v1/models").json()["models"]
+    whole = model["whole"]
+    assert whole["median_keys"] == {"ACCEPT": 2.0}
+    assert (whole["heat_map_count"], whole["heat_map_share"]) == (2, 0.5)
+    page = client.get("/model").text
+    assert "keys pressed (median): accept 2;" in page
+    assert "opened in 50.0 % of the 2 reviews that had one" in page
+    text = client.get("/api/v1/exports/reviews.csv").text
+    first, *_, last = csv.DictReader(io.StringIO(text))
+    columns = ("key_count", "click_count", "is_heat_map_opened")
+    assert [first[name] for name in columns] == ["1", "0", "True"]
+    assert [last[name] for name in columns] == ["", "", ""]
+    content = client.get("/api/v1/exports/reviews.parquet").content
+    table = pq.read_table(io.BytesIO(content), columns=list(columns)).to_pylist()
+    assert [tuple(row.values()) for row in table] == list(efforts)
+
+
 def test_the_bundle_in_use_has_a_card(archive: Archive) -> None:
     client = a_client(archive)
     in_use = client.get("/api/v1/models").json()["in_use"]

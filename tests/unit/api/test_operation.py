@@ -1,7 +1,12 @@
 """Queues, destinations and failures: seen, paused, sent again, over JSON and on the page."""
 
+import re
+from html import unescape
 from pathlib import Path
 
+import pytest
+
+from api.failures import FAILURES_ON_PAGE
 from archive.account_records import Role
 from archive.database import Archive
 from config.settings import RulesSettings, Settings
@@ -17,11 +22,29 @@ def settings() -> Settings:
     return Settings.model_validate(values)
 
 
-def give_up(archive: Archive, study: int = 1) -> int:
+def give_up(
+    archive: Archive,
+    study: int = 1,
+    *,
+    destination: str = "pacs",
+    reason: str = "refused for good",
+) -> int:
+    report_study(archive, study, destination=destination)
+    [claim] = archive.repository.claim_deliveries("s", destination, limit=1, lease_seconds=60)
+    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason=reason)
+    return claim.delivery_id
+
+
+def fail_once(archive: Archive, study: int, *, reason: str) -> int:
     report_study(archive, study)
     [claim] = archive.repository.claim_deliveries("s", "pacs", limit=1, lease_seconds=60)
-    archive.repository.give_up_delivery(claim, dicom_status=0xA700, reason="refused for good")
+    archive.repository.retry_delivery(claim, delay_seconds=60, dicom_status=None, reason=reason)
     return claim.delivery_id
+
+
+def failures_on(text: str) -> list[int]:
+    """The numbers of the deliveries that the page offers to send again."""
+    return [int(number) for number in re.findall(r'name="delivery_id" value="(\d+)"', text)]
 
 
 def test_the_operation_tells_queues_processes_and_destinations(archive: Archive) -> None:
@@ -74,6 +97,68 @@ def test_the_page_says_the_status_in_words_and_sends_again(archive: Archive) -> 
     assert archive.repository.delivery(number).state == "READY"
     client.post("/ops/destinations/pacs/pause")
     assert "paused by ann" in client.get("/ops").text
+
+
+def test_failures_are_filtered_by_destination_state_and_words_of_the_reason(
+    archive: Archive,
+) -> None:
+    full = give_up(archive, 1, reason="Out of resources: 100 % full")
+    other = give_up(archive, 2, destination="mirror", reason="out of patience")
+    waiting = fail_once(archive, 3, reason="no answer")
+    client = a_client(archive, settings())
+
+    def shown(**wanted: str) -> list[int]:
+        return failures_on(client.get("/ops", params=wanted).text)
+
+    assert shown() == [waiting, other, full]
+    assert shown(destination="mirror") == [other]
+    assert shown(state="GAVE_UP", destination="", words="") == [other, full]
+    assert shown(state="READY") == [waiting]
+    assert shown(words="FULL out") == [full]
+    assert shown(words="100 %") == [full]
+    assert shown(words="%") == [full]
+    nothing = client.get("/ops", params={"words": "patience", "destination": "pacs"}).text
+    assert "Nothing of this kind failed." in nothing
+    assert 'value="patience"' in nothing
+
+
+def test_all_given_up_that_the_filter_shows_are_sent_again_and_the_button_says_how_many(
+    archive: Archive,
+) -> None:
+    full = [give_up(archive, study, reason="disk is full") for study in (1, 2)]
+    other = give_up(archive, 3, destination="mirror", reason="disk is full")
+    fail_once(archive, 4, reason="disk is full")
+    client = a_client(archive, settings())
+    wanted = {"destination": "pacs", "words": "full"}
+    assert "Replay 3 given up" in client.get("/ops").text
+    assert "Replay 2 given up" in client.get("/ops", params=wanted).text
+    assert "given up</button>" not in client.get("/ops", params={"state": "READY"}).text
+    sent = client.post("/ops/replay", data=wanted | {"everything": "yes", "state": ""})
+    assert sent.headers["location"] == "/ops?destination=pacs&words=full#failures"
+    states = [archive.repository.delivery(number).state for number in [*full, other]]
+    assert states == ["READY", "READY", "GAVE_UP"]
+
+
+def test_further_failures_stand_on_further_pages(archive: Archive) -> None:
+    numbers = [give_up(archive, study) for study in range(1, FAILURES_ON_PAGE + 3)]
+    client = a_client(archive, settings())
+    first = client.get("/ops", params={"state": "GAVE_UP"}).text
+    [older] = re.findall(r'href="([^"]+)">Older<', first)
+    assert "state=GAVE_UP" in older
+    second = client.get(unescape(older)).text
+    assert failures_on(first) + failures_on(second) == numbers[::-1]
+    assert f"Replay {len(numbers)} given up" in second
+    assert ">Newest<" in second
+    assert ">Older<" not in second
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"), [({"state": "SENDING"}, 422), ({"cursor": "nonsense"}, 404)]
+)
+def test_failures_of_no_such_kind_or_page_are_refused(
+    archive: Archive, wanted: dict[str, str], status: int
+) -> None:
+    assert a_client(archive, settings()).get("/ops", params=wanted).status_code == status
 
 
 def test_a_decision_without_its_report_is_shown_and_tried_again(archive: Archive) -> None:

@@ -142,6 +142,10 @@ def test_after_the_undo_window_a_decision_is_followed_and_not_undone(archive: Ar
     [
         (ACCEPT | {"image_visible_milliseconds": 499}, "image_visible_milliseconds"),
         (ACCEPT | {"presence": "ABSENT"}, "presence"),
+        (ACCEPT | {"key_count": -1}, "key_count"),
+        (ACCEPT | {"key_count": 10_001}, "key_count"),
+        (ACCEPT | {"click_count": "2"}, "click_count"),
+        (ACCEPT | {"is_heat_map_opened": "yes"}, "is_heat_map_opened"),
         ({"verdict": "CORRECT", "image_visible_milliseconds": 900}, "presence"),
         ({"verdict": "REJECT", "image_visible_milliseconds": 900}, "reason"),
         (REJECT | {"reason": "OTHER"}, "comment"),

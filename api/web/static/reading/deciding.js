@@ -3,6 +3,7 @@
 
 import { forgetCase } from "./cases.js";
 import { askReason, banner } from "./dialogs.js";
+import { Effort } from "./effort.js";
 import { element, meaningOf, resultOf, say } from "./panel.js";
 import { ask, wordsOf } from "./requests.js";
 import { site } from "./site.js";
@@ -17,6 +18,7 @@ export class Decisions {
   /** @param {import("./desk.js").Desk} desk */
   constructor(desk) {
     this.desk = desk;
+    this.effort = new Effort(desk, comment);
     /** @type {Mode} */
     this.mode = "";
     /** @type {{reviewId: number, entry: any, place: number, until: number} | null} */
@@ -126,6 +128,7 @@ export class Decisions {
       ...decision,
       comment: comment.value.trim(),
       image_visible_milliseconds: Math.round(desk.visibleMilliseconds),
+      ...this.effort.told(),
       ...(desk.opinion ? { blind_presence: desk.opinion } : {}),
     };
     const next = worklist.neighbour(uid, 1) || worklist.neighbour(uid, -1);
