@@ -135,8 +135,10 @@ def with_header(name: str, description: str) -> dict[int | str, dict[str, Any]]:
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
     """Return the methods that are served at `path`, for the Allow header of a 405."""
     methods: set[str] = set()
-    for template, operations in app.openapi()["paths"].items():
-        if compile_path(template)[0].match(path):
+    documented = app.openapi()["paths"]
+    for template, operations in documented.items():
+        # A path that is documented as it stands is no other path's parameter.
+        if template == path or (path not in documented and compile_path(template)[0].match(path)):
             methods |= {name.upper() for name in operations}
     for route in app.routes:
         match, _ = route.matches({"type": "http", "method": "", "path": path, "root_path": ""})

@@ -23,7 +23,7 @@ from dicom_node.commitment import handle_event_report
 from dicom_node.completeness import OpenStudies
 from dicom_node.errors import ObjectRefused
 from dicom_node.incoming import IncomingDataSet, ReceivedFile
-from dicom_node.reception import Kept, Sender, keep
+from dicom_node.reception import Kept, Sender, examine, keep
 from dicom_node.rejections import Rejections
 from dicom_node.statuses import (
     STOPPING,
@@ -117,8 +117,11 @@ def handle_store(
     try:
         file = data_set.finish()
         sender = Sender(calling_ae_title=ends["calling_ae"], called_ae_title=ends["called_ae"])
-        kept = keep(file, sender, reception.archive)
-        return _after(kept, file, association, reception)
+        admission = examine(file)
+        # Before it is recorded: a study must not look quiet while one of its images is under way.
+        reception.open_studies.add(id(association), admission.key.study_uid)
+        kept = keep(file, sender, reception.archive, admission)
+        return _after(kept, file, association)
     except ObjectRefused as refusal:
         status, comment = refusal.status, refusal.comment
     except StorageFull:
@@ -161,9 +164,7 @@ def handle_ended(event: Event, how: str) -> None:
     _log.info("association ended", reason=how, **_ends(event.assoc))
 
 
-def _after(
-    kept: Kept, file: ReceivedFile, association: Association, reception: Reception
-) -> StoreAnswer:
+def _after(kept: Kept, file: ReceivedFile, association: Association) -> StoreAnswer:
     key = kept.admission.key
     about = {
         "study": uid_digest(key.study_uid),
@@ -176,7 +177,6 @@ def _after(
         return StoreAnswer(
             status=StoreStatus.DUPLICATE_INSTANCE, comment="UID is in use by another object"
         )
-    reception.open_studies.add(id(association), key.study_uid)
     _log.info(
         "object received" if kept.recorded is Recorded.NEW else "object received again",
         sop_class=UID(file.heading.command.sop_class_uid).name,

@@ -20,7 +20,7 @@ from config.settings import ArchiveSettings
 from tests.processes import free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
-READY_SECONDS = 60
+READY_SECONDS = 180
 
 
 @dataclass(kw_only=True)

@@ -63,8 +63,9 @@ def list_deliveries(
     )
 
 
+# A number, so that `replay` is none: of that path GET is no method.
 @router.get(
-    "/{delivery_id}",
+    "/{delivery_id:int}",
     operation_id="get_delivery",
     summary="One delivery",
     responses=problem_responses(401, 403, 404, 422, 503, _404="There is no such delivery."),

@@ -20,7 +20,7 @@ def test_node_and_worker_in_two_shells_work_as_one_group(tmp_path: Path) -> None
         archive = site.open_archive()
         wait_until(
             lambda: archive.repository.study(StudyUid(study)).study.state is StudyState.REPORTED,
-            within_seconds=60,
+            within_seconds=180,
             what="the report",
         )
         archive.repository.dispose()

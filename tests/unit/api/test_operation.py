@@ -77,6 +77,11 @@ def test_deliveries_are_sent_again_by_number_or_by_state(archive: Archive) -> No
     assert client.post(address, json={}).json() == {"replayed": 0}
 
 
+def test_what_only_takes_a_post_says_so(archive: Archive) -> None:
+    answer = a_client(archive).get("/api/v1/deliveries/replay")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 def test_a_waiting_delivery_is_given_up_once(archive: Archive) -> None:
     number = give_up(archive)
     archive.repository.replay_deliveries([number])
