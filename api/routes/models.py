@@ -32,7 +32,7 @@ VersionPath = Annotated[
         max_length=64,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
         description="Of a model.",
-        examples=["1.1.0"],
+        examples=["1.2.0"],
     ),
 ]
 Cursor = Annotated[

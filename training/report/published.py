@@ -24,7 +24,7 @@ class PublishedValue:
 
 PUBLISHED = (
     PublishedValue(
-        who="the seed project (ResNet18)", auc=0.9395, source="quoted in issue 3 of this project"
+        who="the seed project (ResNet18)", auc=0.9395, source="as that project states it"
     ),
     PublishedValue(
         who="MedMNIST, ResNet-18 at 224 from scratch",
