@@ -1,7 +1,6 @@
 """`/api/v1/audit`: who did what, whether the trail is whole, and the trail to take away."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
@@ -11,6 +10,7 @@ from api.audit import AuditAction, note
 from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import InContext
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from api.schemas import UID_PATTERN
 from archive.account_records import Role
@@ -51,10 +51,15 @@ def list_audit(
     page = events[:limit]
     next_before = page[-1].event_id if len(events) > limit else None
     if next_before is not None:
-        query = {"limit": limit, "before": next_before, "actor": actor, "action": action}
-        query |= {"study_uid": study_uid}
-        text = urlencode({name: value for name, value in query.items() if value is not None})
-        response.headers["Link"] = f'<{request.url.path}?{text}>; rel="next"'
+        tell_next_page(
+            request,
+            response,
+            limit=limit,
+            before=next_before,
+            actor=actor,
+            action=action,
+            study_uid=study_uid,
+        )
     return AuditPage(events=[audit_event_body(event) for event in page], next_before=next_before)
 
 

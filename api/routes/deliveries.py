@@ -1,7 +1,6 @@
 """`/api/v1/deliveries`: reports on their way, and sending them again."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -11,6 +10,7 @@ from api.auth.principal import Principal
 from api.cursors import LARGEST_NUMBER, cursor_after, number_of
 from api.dependencies import InContext
 from api.errors import StateForbids
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from api.schemas import DeliveryBody, DeliveryList, ReplayAnswer, delivery_body
 from archive.account_records import Role, Scope
@@ -55,9 +55,14 @@ def list_deliveries(
     page = found[:limit]
     next_cursor = cursor_after(page[-1].delivery_id) if len(found) > limit else None
     if next_cursor is not None:
-        query = {"limit": limit, "state": state, "destination": destination, "cursor": next_cursor}
-        text = urlencode({name: value for name, value in query.items() if value is not None})
-        response.headers["Link"] = f'<{request.url.path}?{text}>; rel="next"'
+        tell_next_page(
+            request,
+            response,
+            limit=limit,
+            state=state,
+            destination=destination,
+            cursor=next_cursor,
+        )
     return DeliveryList(
         deliveries=[delivery_body(delivery) for delivery in page], next_cursor=next_cursor
     )

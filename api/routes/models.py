@@ -1,7 +1,6 @@
 """`/api/v1/models` and `/model`: which models there are, and how well they do."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.responses import HTMLResponse
@@ -20,6 +19,7 @@ from api.disagreements import (
 from api.drift import MUCH, DriftList, drift_by_model
 from api.errors import UnknownThing
 from api.figures import MetricsList, ModelList, figures_by_model
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from archive.account_records import Role, Scope, User
 
@@ -134,8 +134,7 @@ def list_disagreements(
     """Return one page; names no patient and no reviewer."""
     page = _disagreements(context, limit=limit, cursor=cursor, version=version)
     if page.next_cursor is not None:
-        query = urlencode({"limit": limit, "cursor": page.next_cursor})
-        response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        tell_next_page(request, response, limit=limit, cursor=page.next_cursor)
     return page
 
 

@@ -1,7 +1,6 @@
 """`/api/v1/prior-searches`: who is looked for in other archives, and looking again."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -10,6 +9,7 @@ from api.auth.access import allow
 from api.auth.principal import Principal
 from api.dependencies import InContext
 from api.operation_schemas import PriorSearchList, prior_search_body
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from api.schemas import UID_PATTERN
 from archive.account_records import Role, Scope
@@ -48,8 +48,7 @@ def list_prior_searches(
         limit=limit, before=cursor, state=state
     )
     if next_cursor is not None:
-        query = {"limit": limit, "cursor": next_cursor} | ({"state": state.value} if state else {})
-        response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        tell_next_page(request, response, limit=limit, cursor=next_cursor, state=state)
     return PriorSearchList(
         searches=[prior_search_body(search) for search in found], next_cursor=next_cursor
     )

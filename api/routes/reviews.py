@@ -1,7 +1,6 @@
 """`/api/v1/worklist` and the reviews of a study: what is read, by whom, and what they decide."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
@@ -11,6 +10,7 @@ from api.auth.principal import Principal
 from api.blind_first import is_blind_first
 from api.dependencies import InContext
 from api.errors import RevisionMismatch, StateForbids
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from api.review_schemas import (
     DeferralBody,
@@ -73,8 +73,7 @@ def get_worklist(
         limit=limit, waiting_cap_seconds=cap_seconds, after=cursor, band=band, is_blind=is_blind
     )
     if next_cursor is not None:
-        query = {"limit": limit, "cursor": next_cursor} | ({"band": band.value} if band else {})
-        response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        tell_next_page(request, response, limit=limit, cursor=next_cursor, band=band)
     return WorklistPage(
         entries=[worklist_entry(item) for item in items],
         counts=repository.worklist_counts(waiting_cap_seconds=cap_seconds, is_blind=is_blind),

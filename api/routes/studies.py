@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -12,6 +11,7 @@ from api.auth.principal import Principal
 from api.blind_first import covered_priors, is_blind_first, is_unread
 from api.bundles import calibrated_on
 from api.dependencies import InContext
+from api.paging import tell_next_page
 from api.problems import problem_responses, with_header
 from api.review_schemas import CaseBody, case_body
 from api.schemas import UID_PATTERN, StudyPage, StudySearch, study_summary
@@ -53,8 +53,7 @@ def list_studies(
         limit=limit, before=cursor, state=state
     )
     if next_cursor is not None:
-        query = {"limit": limit, "cursor": next_cursor} | ({"state": state.value} if state else {})
-        response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        tell_next_page(request, response, limit=limit, cursor=next_cursor, state=state)
     return StudyPage(studies=[study_summary(study) for study in studies], next_cursor=next_cursor)
 
 
