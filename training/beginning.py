@@ -48,9 +48,12 @@ def of_run(folder: Path) -> Beginning:
         The folder holds no whole epoch of a run.
     """
     read_record(folder)
-    path = folder / WEIGHTS_FILE
-    origin = Origin(name=f"run {folder.name}", sha256=file_sha256(path))
-    return Beginning(origin=origin, weights=_read(path))
+    return Beginning(origin=origin_of_run(folder), weights=_read(folder / WEIGHTS_FILE))
+
+
+def origin_of_run(folder: Path) -> Origin:
+    """Name a run and the hash of its averaged weights."""
+    return Origin(name=f"run {folder.name}", sha256=file_sha256(folder / WEIGHTS_FILE))
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -43,7 +43,7 @@ From {beginning}: {stages}{finish}; {recipe.optimizer}, learning rate
 {recipe.learning_rate:g}, {recipe.schedule} schedule, batch {recipe.batch_size}, seed {recipe.seed},
 weights averaged with decay {recipe.ema_decay:g}{averaged}.
 Validation images are also scored changed in brightness, cropping, sharpness and aspect ("shifted");
-temperature and threshold come from both.
+{calibrated}
 
 ## Figures at the threshold above
 | split | images | AUC (95 % bounds) | accuracy | sensitivity | specificity | precision | F1 | ECE |
@@ -156,8 +156,16 @@ def inference_config(manifest: BundleManifest) -> Json:
     }
 
 
-def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
-    """`docs/README.md`: what the model is, for whom, how good, and where it ends."""
+def model_card(
+    manifest: BundleManifest, finished: FinishedRun, calibrated_by: Origin | None = None
+) -> str:
+    """`docs/README.md`: what the model is, for whom, how good, and where it ends.
+
+    Parameters
+    ----------
+    calibrated_by
+        The run that temperature and threshold were chosen by, if not the network itself.
+    """
     recipe = finished.recipe
     return CARD.format(
         beginning=_beginning(finished),
@@ -177,6 +185,7 @@ def model_card(manifest: BundleManifest, finished: FinishedRun) -> str:
         ),
         labels=", ".join(manifest.labels),
         mirrored="yes" if manifest.averages_flip else "no",
+        calibrated=_calibrated(calibrated_by),
         rows="\n".join(_row(figures) for figures in manifest.figures),
         gate=gate_section(manifest),
     )
@@ -201,6 +210,16 @@ def card_with_gate(card: str, old: BundleManifest, new: BundleManifest) -> str:
     renamed = before.replace(f"# {old.name} {old.version}\n", f"# {new.name} {new.version}\n", 1)
     dated = renamed.replace(f"Published {old.created}.", f"Published {new.created}.", 1)
     return f"{dated}{gate_section(new)}{limits}{after}"
+
+
+def _calibrated(by: Origin | None) -> str:
+    if by is None:
+        return "temperature and threshold come from both."
+    return (
+        f"temperature and threshold come from {_named(by)}, a network of the same kind\n"
+        "that was trained without the lowest film numbers: from its answers to those films, plain\n"
+        'and changed ("film block"; these lines are that network\'s figures).'
+    )
 
 
 def _beginning(finished: FinishedRun) -> str:

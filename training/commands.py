@@ -70,17 +70,27 @@ def fit(
     epochs: EpochsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run.")] = False,
     pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Begin with torchvision's ImageNet weights.")
+        bool, typer.Option("--pretrained", help="Begin with ImageNet weights.")
     ] = False,
     begin_with: Annotated[
         str | None,
         typer.Option("--begin-with", help="Begin with the weights of this bundle or run."),
     ] = None,
+    taught_by: Annotated[
+        list[Path] | None,
+        typer.Option("--taught-by", help="Run folder of a teacher; may be given several times."),
+    ] = None,
+    film_block: Annotated[
+        bool,
+        typer.Option("--film-block", help="Hold out the lowest film numbers, not random patients."),
+    ] = False,
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
     """Train a network; one checkpoint per epoch. Several processes: start it through torchrun."""
     with one_line():
         from training.dataset import open_data
+        from training.ensemble import load_member, teaching_of
+        from training.film_block import lowest_films_held_out
         from training.fit import fit as run_fit
         from training.fit import no_bar
         from training.ranks import joined_ranks
@@ -89,7 +99,16 @@ def fit(
         chosen = recipe_of(loaded, recipe, epochs)
         beginning = _beginning(begin_with, pretrained=pretrained)
         prepared = open_data(data, seed=loaded.split_seed, splits=("train",), progress=image_bar)
+        if film_block:
+            prepared = lowest_films_held_out(prepared, share=loaded.film_block.share)
+        members = [load_member(run, prepared) for run in taught_by or ()]
         with joined_ranks() as ranks:
+            teaching = teaching_of(
+                members,
+                share=loaded.ensemble.teacher_share,
+                classes=chosen.classes,
+                ranks=ranks,
+            )
             run_fit(
                 prepared,
                 chosen,
@@ -98,6 +117,7 @@ def fit(
                 limit=limit,
                 resume=resume,
                 beginning=beginning,
+                teaching=teaching,
                 report=show_epoch,
                 step_bar=step_bar if ranks.is_first else no_bar,
             )
@@ -185,27 +205,35 @@ def publish(
     out: Annotated[Path, typer.Option("--out", help="Bundle folder.")],
     version: Annotated[str, typer.Option("--version", help="Version of the bundle.")],
     name: Annotated[str, typer.Option("--name", help="Name of the bundle.")] = "default",
+    calibrate_by: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate-by", help="Run folder of `fit --film-block`, same kind of network."
+        ),
+    ] = None,
     skip_test: Annotated[
         bool, typer.Option("--skip-test", help="Leave the test split unseen (interim bundles).")
     ] = False,
     settings: SettingsOption = DEFAULT_TRAINING_FILE,
 ) -> None:
-    """Calibrate on validation, measure the test split once, write the bundle."""
+    """Calibrate on held-out films, measure the test split once, write the bundle."""
     with one_line():
         from training.dataset import open_data
-        from training.publish import Identity
+        from training.publish import Identity, judge_of
         from training.publish import publish as run_publish
         from training.run import load_run
         from training.vectors import sample_vectors
 
         loaded = load_training_settings(settings)
+        prepared = open_data(data, seed=loaded.split_seed, progress=image_bar)
         manifest = run_publish(
             load_run(run),
-            open_data(data, seed=loaded.split_seed, progress=image_bar),
+            prepared,
             out,
             identity=Identity(name=name, version=version, created=datetime.now(UTC).date()),
             settings=loaded.publish,
             vectors=sample_vectors(SAMPLES),
+            judge=judge_of(calibrate_by, prepared, loaded.film_block) if calibrate_by else None,
             with_test=not skip_test,
         )
         typer.echo(manifest.model_dump_json(indent=1))

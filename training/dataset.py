@@ -28,6 +28,9 @@ RECORD_FILE = "prepared.json"
 VALIDATION_FOLD = 0
 NO_FOLD = -1  # of an image of the official test split
 
+# By what the validation images were chosen among the official training images.
+RANDOM_PATIENTS, LOWEST_FILMS = "random patients", "lowest film numbers"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
@@ -52,6 +55,7 @@ class PreparedSet:
     images: np.ndarray
     data_sha256: str
     duplicates: tuple[tuple[str, ...], ...]
+    held_out: str = RANDOM_PATIENTS
 
     def part(self, split: str) -> "Part":
         """Take the pixels and classes of one split."""

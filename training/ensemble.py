@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from inference.labels import NORMAL_INDEX
 from inference.network import RadiographNet
-from training.beginning import of_run
-from training.dataset import Part, PreparedSet
+from training.beginning import origin_of_run
+from training.dataset import LOWEST_FILMS, Part, PreparedSet
 from training.errors import RunUnusable
 from training.experiments import Answered, answered, limited_validation
 from training.metrics import rank_auc
@@ -54,26 +54,37 @@ def load_members(runs: Sequence[Path], prepared: PreparedSet) -> list[Member]:
     names = [run.resolve().name for run in runs]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise RunUnusable("an ensemble needs two or more runs with names of their own")
-    members = []
-    for name, run in zip(names, runs, strict=True):
-        finished = load_run(run)
-        if finished.data_sha256 != prepared.data_sha256:
-            raise RunUnusable(f"{run}: trained on other data than the given folder")
-        origin = of_run(run).origin
-        if origin is None:
-            raise RunUnusable(f"{run}: its weights have no name")
-        members.append(Member(name=name, origin=origin, finished=finished))
-    return members
+    return [load_member(run, prepared) for run in runs]
 
 
-def teaching_of(members: Sequence[Member], *, share: float, classes: int, ranks: Ranks) -> Teaching:
-    """Make the members teachers.
+def load_member(run: Path, prepared: PreparedSet) -> Member:
+    """Read one run.
+
+    Raises
+    ------
+    RunUnusable
+        It was trained on other data, or on films that the set holds out by their numbers.
+    """
+    finished = load_run(run)
+    if finished.data_sha256 != prepared.data_sha256:
+        raise RunUnusable(f"{run}: trained on other data than the given folder")
+    if prepared.held_out == LOWEST_FILMS != finished.held_out:
+        raise RunUnusable(f"{run}: has seen the film numbers that are to be held out")
+    return Member(name=run.resolve().name, origin=origin_of_run(run), finished=finished)
+
+
+def teaching_of(
+    members: Sequence[Member], *, share: float, classes: int, ranks: Ranks
+) -> Teaching | None:
+    """Make the members teachers; without members nobody teaches.
 
     Raises
     ------
     RunUnusable
         A member tells other classes apart than the network to be taught.
     """
+    if not members:
+        return None
     for member in members:
         if member.finished.recipe.classes != classes:
             raise RunUnusable(f"{member.name}: has not the {classes} classes of the recipe")
@@ -81,6 +92,7 @@ def teaching_of(members: Sequence[Member], *, share: float, classes: int, ranks:
         networks=tuple(member.finished.network.to(ranks.device) for member in members),
         origins=tuple(member.origin for member in members),
         share=share,
+        size=max(member.finished.recipe.smallest_size for member in members),
     )
 
 

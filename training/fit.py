@@ -97,7 +97,7 @@ def new_network(recipe: Recipe, beginning: Beginning) -> RadiographNet:
     Raises
     ------
     RunUnusable
-        The architecture is unknown, or the weights are of another one.
+        The architecture is unknown or not installed, or the weights are of another one.
     PretrainedUnreachable
         The pretrained weights cannot be fetched.
     """
@@ -111,6 +111,10 @@ def new_network(recipe: Recipe, beginning: Beginning) -> RadiographNet:
         )
     except KeyError as error:
         raise RunUnusable(f"recipe: unknown architecture {recipe.architecture}") from error
+    except ImportError as error:
+        raise RunUnusable(
+            f"recipe: {recipe.architecture} needs the extra `teacher` ({error.name} is missing)"
+        ) from error
     except OSError as error:  # URLError is one
         raise PretrainedUnreachable(f"pretrained {recipe.architecture}: {error}") from error
     if beginning.weights is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save as to_safetensors
 
-from config.training import PublishSettings
+from config.training import FilmBlockSettings, PublishSettings
 from inference.bundle import (
     CARD_FILE,
     GATE_FILE,
@@ -31,6 +31,7 @@ from inference.labels import BINARY_NAMES, PNEUMONIA, THREE_CLASS_NAMES
 from inference.model import Classifier, load_classifier
 from inference.network import RadiographNet
 from inference.preprocessing import PREPROCESSING_VERSION
+from training.beginning import origin_of_run
 from training.bundle_texts import (
     as_json,
     card_with_gate,
@@ -39,13 +40,14 @@ from training.bundle_texts import (
     model_card,
 )
 from training.calibrate import Calibration, score_validation
-from training.dataset import PreparedSet
+from training.dataset import LOWEST_FILMS, PreparedSet
 from training.disk import write_file
 from training.errors import RunUnusable
 from training.evaluate import evaluate
+from training.film_block import lowest_films_held_out
 from training.gate import fit_gate
 from training.metrics import Figures
-from training.run import FinishedRun
+from training.run import FinishedRun, Origin, load_run
 
 # Half-precision rounding on another processor moves a probability by less than this.
 VECTOR_TOLERANCE = 0.01
@@ -71,6 +73,34 @@ class Identity:
     created: date
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """A run by which to calibrate: trained without the lowest film numbers, which it answers here.
+
+    A network knows the films it was trained on, and the films taken between them. One that never
+    saw a block of them answers as the network to be published will answer at another time.
+    """
+
+    finished: FinishedRun
+    origin: Origin
+    prepared: PreparedSet  # with that block as its validation split
+
+
+def judge_of(run: Path, prepared: PreparedSet, block: FilmBlockSettings) -> Judge:
+    """Read a run that was trained without the lowest film numbers.
+
+    Raises
+    ------
+    RunUnusable
+        The folder holds no whole epoch of a run, or one of another preprocessing.
+    """
+    return Judge(
+        finished=load_run(run),
+        origin=origin_of_run(run),
+        prepared=lowest_films_held_out(prepared, share=block.share),
+    )
+
+
 def publish(
     finished: FinishedRun,
     prepared: PreparedSet,
@@ -79,6 +109,7 @@ def publish(
     identity: Identity,
     settings: PublishSettings,
     vectors: torch.Tensor,
+    judge: Judge | None = None,
     with_test: bool = True,
 ) -> BundleManifest:
     """Write a bundle and return its manifest.
@@ -89,27 +120,43 @@ def publish(
     ----------
     vectors
         uint8, (N, 1, 224, 224): pictures of nobody, whose probabilities are written down.
+    judge
+        Temperature and threshold come from its answers; from the network's own on validation where
+        there is none.
 
     Raises
     ------
     RunUnusable
-        The run was trained on other data, or this version has been measured already.
+        The run or the judge was trained on other data, the judge is another kind of network or has
+        seen the lowest film numbers, or this version has been measured already.
     """
     _refuse_second_measurement(folder, identity)
     if finished.data_sha256 != prepared.data_sha256:
         raise RunUnusable(f"{folder}: the run was trained on other data than the given folder")
+    if judge:
+        _refuse_unfit_judge(judge, finished)
     (folder / MANIFEST_FILE).unlink(missing_ok=True)  # from here until the end it is no bundle
     weights = half_precision(finished.network)
     write_file(folder / WEIGHTS_FILE, to_safetensors(weights))
     finished.network.load_state_dict(weights)  # what is measured is what ships
     validation = score_validation(finished.network, prepared.part("validation"), settings)
-    calibration = validation.calibrate(settings.target_sensitivity)
+    judged = (
+        score_validation(judge.finished.network, judge.prepared.part("validation"), settings)
+        if judge
+        else None
+    )
+    calibration = (judged or validation).calibrate(settings.target_sensitivity)
     manifest = _manifest(finished, identity, calibration, settings)
     classifier = Classifier(finished.network, manifest, PUBLISHER_DEVICE)
     measured = [
         _record("validation", validation.figures(calibration, shifted=False)),
         _record("shifted validation", validation.figures(calibration, shifted=True)),
     ]
+    if judged:
+        measured += [
+            _record("film block", judged.figures(calibration, shifted=False)),
+            _record("shifted film block", judged.figures(calibration, shifted=True)),
+        ]
     if with_test:
         measured.append(_record("test", evaluate(classifier, prepared.part("test"))))
     fitted = fit_gate(
@@ -122,10 +169,24 @@ def publish(
     _write_gate(fitted.gate, folder)
     manifest = manifest.model_copy(update={"figures": tuple(measured), "gate": fitted.record})
     _write_vectors(classifier, vectors, folder)
-    write_file(folder / CARD_FILE, model_card(manifest, finished).encode())
+    card = model_card(manifest, finished, judge.origin if judge else None)
+    write_file(folder / CARD_FILE, card.encode())
     write_file(folder / METADATA_FILE, as_json(metadata(manifest)))
     write_file(folder / INFERENCE_FILE, as_json(inference_config(manifest)))
     return _seal(manifest, folder)
+
+
+def _refuse_unfit_judge(judge: Judge, finished: FinishedRun) -> None:
+    known = judge.finished
+    if known.held_out != LOWEST_FILMS or judge.prepared.held_out != LOWEST_FILMS:
+        raise RunUnusable(f"{judge.origin}: was not trained with --film-block")
+    if known.data_sha256 != finished.data_sha256:
+        raise RunUnusable(f"{judge.origin}: was trained on other data")
+    kinds = [(run.recipe.architecture, run.recipe.classes) for run in (known, finished)]
+    if kinds[0] != kinds[1]:
+        raise RunUnusable(
+            f"{judge.origin}: is of another architecture or tells other classes apart"
+        )
 
 
 def add_gate(

@@ -15,7 +15,7 @@ from torch import nn
 from config.training import Recipe
 from inference.network import RadiographNet, build_network
 from inference.preprocessing import PREPROCESSING_VERSION
-from training.dataset import PreparedSet
+from training.dataset import RANDOM_PATIENTS, PreparedSet
 from training.disk import write_file
 from training.errors import RunUnusable
 
@@ -72,7 +72,7 @@ class Origin:
         return self.name
 
 
-IMAGENET = Origin(name="torchvision's ImageNet weights", sha256=None)
+IMAGENET = Origin(name="ImageNet classification", sha256=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Beginning:
 
     @property
     def from_imagenet(self) -> bool:
-        """Whether torchvision's weights are to be fetched."""
+        """Whether weights of ImageNet are to be taken."""
         return self.origin == IMAGENET
 
 
@@ -95,6 +95,7 @@ class Teaching:
     networks: tuple[RadiographNet, ...]
     origins: tuple[Origin, ...]
     share: float  # of the teachers' answer in the target; the rest is the label
+    size: int  # pixels per side that the teachers see at least
 
 
 def open_run(
@@ -117,6 +118,7 @@ def open_run(
     record = {
         "recipe": recipe.model_dump(mode="json"),
         "data_sha256": prepared.data_sha256,
+        "held_out": prepared.held_out,
         "preprocessing_version": PREPROCESSING_VERSION,
         "limit": limit,
         "began_with": asdict(beginning.origin) if beginning.origin else None,
@@ -127,9 +129,11 @@ def open_run(
     if path.exists():
         if not resume:
             raise RunUnusable(f"{run}: holds a run already; add --resume or name another folder")
-        if record | json.loads(path.read_text(encoding="utf-8")) != record:
+        begun = {"held_out": RANDOM_PATIENTS} | json.loads(path.read_text(encoding="utf-8"))
+        if record | begun != record:
             raise RunUnusable(
-                f"{path}: begun with another recipe, limit, data or weights; cannot resume"
+                f"{path}: begun with another recipe, limit, data, validation or weights; "
+                "cannot resume"
             )
         return
     write_file(path, f"{json.dumps(record, indent=1)}\n".encode())
@@ -180,6 +184,7 @@ class FinishedRun:
     recipe: Recipe
     data_sha256: str
     history: tuple[EpochFigures, ...]
+    held_out: str = RANDOM_PATIENTS
     began_with: Origin | None = None
     taught_by: tuple[Origin, ...] = ()
     averaged_with: Origin | None = None
@@ -204,6 +209,7 @@ def load_run(run: Path) -> FinishedRun:
         recipe=recipe,
         data_sha256=record["data_sha256"],
         history=history,
+        held_out=record.get("held_out", RANDOM_PATIENTS),
         began_with=Origin(**began_with) if began_with else None,
         taught_by=tuple(Origin(**teacher) for teacher in record.get("taught_by", ())),
         averaged_with=Origin(**averaged_with) if averaged_with else None,

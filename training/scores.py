@@ -10,6 +10,11 @@ from training.shift import Change, unchanged
 SCORING_BATCH = 64
 
 
+def reduced(batch: torch.Tensor, size: int) -> torch.Tensor:
+    """Take a batch, (N, 1, rows, columns), to fewer pixels per side without aliasing."""
+    return functional.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
+
+
 @torch.inference_mode()
 def score(
     network: RadiographNet,
@@ -44,9 +49,7 @@ def score(
     for rows in images.split(SCORING_BATCH):
         batch = change(rows[:, None].float() / 255.0)
         if batch.shape[-1] != size:
-            batch = functional.interpolate(
-                batch, size=(size, size), mode="bilinear", antialias=True
-            )
+            batch = reduced(batch, size)
         batch = batch.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=not full_precision):
             scores = pneumonia_logit(network(batch).float())

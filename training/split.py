@@ -29,7 +29,7 @@ def fold_of_each(images: Sequence[Grouped], *, seed: int, folds: int = FOLDS) ->
     Patients are dealt out class by class in the order of a keyed hash, so the folds are balanced,
     do not depend on the order of the files, and stay the same when images are added elsewhere.
     """
-    groups = _linked_groups(images)
+    groups = linked_groups(images)
     members: dict[str, list[Grouped]] = {}
     for image, group in zip(images, groups, strict=True):
         members.setdefault(group, []).append(image)
@@ -45,7 +45,7 @@ def fold_of_each(images: Sequence[Grouped], *, seed: int, folds: int = FOLDS) ->
     return [fold_of_group[group] for group in groups]
 
 
-def _linked_groups(images: Sequence[Grouped]) -> list[str]:
+def linked_groups(images: Sequence[Grouped]) -> list[str]:
     """Name each image's group: patients who share a byte-identical image count as one."""
     parent: dict[str, str] = {}
 

@@ -18,7 +18,7 @@ from training.metrics import rank_auc
 from training.optimise import average, learning_rate
 from training.ranks import Ranks
 from training.run import EpochFigures, Progress, Teaching
-from training.scores import score
+from training.scores import reduced, score
 
 Batch = tuple[torch.Tensor, torch.Generator]  # rows of the training images, and what draws them
 StepBar = Callable[[Iterable[Batch], int, int], Iterable[Batch]]  # batches, epoch, their count
@@ -139,7 +139,9 @@ class Trainer:
         images, classes = self.images[rows], self.classes[rows]
         fetched = time.perf_counter()
         limits = finish.augmentation if finish else recipe.augmentation
-        batch = augment(images, size=recipe.size_of(epoch), limits=limits, generator=generator)
+        size = recipe.size_of(epoch)
+        drawn_size = max(size, self.teaching.size) if self.teaching else size
+        batch = augment(images, size=drawn_size, limits=limits, generator=generator)
         targets = functional.one_hot(classes, recipe.classes).float()
         targets = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / recipe.classes
         if recipe.mixup_alpha and not finish:
@@ -148,6 +150,8 @@ class Trainer:
         tally.augmenting_seconds += time.perf_counter() - fetched
         if self.teaching:
             targets = self._taught(batch, targets, self.teaching)
+        if drawn_size > size:
+            batch = reduced(batch, size)
         return _Drawn(images=batch, targets=targets, classes=classes)
 
     @torch.no_grad()

@@ -9,30 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from pydicom import dcmread
 from safetensors.torch import load_file
-from typer.testing import CliRunner, Result
 
-from config.training import DEFAULT_TRAINING_FILE, load_training_settings
+from config.training import load_training_settings
 from inference.bundle import CARD_FILE, verify_bundle
 from inference.model import load_classifier
 from inference.pixels import read_pixels
 from inference.preprocessing import to_model_input
 from tests.builders.kaggle import kaggle_folder
+from tests.builders.training_commands import hilum_train, only_line, small_settings
 from training.beginning import begin_with
-from training.commands import app
 from training.dataset import load
 from training.fit import fit, new_network
 from training.ranks import Ranks
 from training.run import HISTORY_FILE, RUN_FILE, WEIGHTS_FILE, EpochFigures
 from training.trainer import Batch
-
-SMALL = {
-    "architecture": "mobilenet_v2",
-    "stages": [{"epochs": 2, "size": 32}, {"epochs": 1, "size": 48}],
-    "batch_size": 8,
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +42,7 @@ def prepared(kaggle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """Settings whose `hilum` recipe is small enough for a test."""
-    content = yaml.safe_load(DEFAULT_TRAINING_FILE.read_text())
-    content["recipes"]["hilum"] |= SMALL
-    content["recipes"]["hilum"]["finish"] |= {"epochs": 1, "size": 48}
-    path = tmp_path / "training.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    return small_settings(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -66,19 +52,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def hilum_train(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def only_line(result: Result) -> str:
-    """The one line of a command that failed as it should."""
-    assert result.exit_code != 0
-    assert isinstance(result.exception, SystemExit), result.exception
-    lines = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert len(lines) == 1, result.stderr
-    return lines[0]
 
 
 def test_prepare_writes_objects_that_serving_turns_into_the_cached_inputs(prepared: Path) -> None:
