@@ -79,6 +79,16 @@ def test_runs_say_who_taught_them_and_what_was_held_out(runs: Path) -> None:
     assert (judge["held_out"], other["held_out"]) == ("lowest film numbers", "random patients")
 
 
+def test_the_report_says_who_taught_a_run_and_what_was_held_out(runs: Path, tmp_path: Path) -> None:
+    result = hilum_train("report", "--runs", runs, "--out", tmp_path)
+
+    assert result.exit_code == 0, result.output
+    report = (tmp_path / "report.md").read_text()
+    assert "random weights, taught by run teacher. Held out for validation: lowest film" in report
+    assert "ImageNet classification. Held out for validation: lowest film numbers" in report
+    assert "random weights. Held out for validation: random patients" in report
+
+
 def test_a_run_is_not_resumed_with_other_films_held_out(
     prepared: Path, settings: Path, runs: Path
 ) -> None:

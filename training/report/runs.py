@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference.bundle import BundleManifest
+from training.dataset import RANDOM_PATIENTS
 from training.report import plots
 from training.report.page import Page, Picture, ResultTable, four
 from training.run import EpochFigures, read_record
@@ -31,8 +32,10 @@ def run_page(run: Path, name: str) -> tuple[Page, dict[str, bytes]]:
             f"{recipe['optimizer']} at {recipe['learning_rate']:g} ({recipe['schedule']}), batch "
             f"{recipe['batch_size']}, seed {recipe['seed']}; began with "
             f"{began_with['name'] if began_with else 'random weights'}"
+            + "".join(f", taught by {teacher['name']}" for teacher in record.get("taught_by", ()))
             + (f"; limited to {record['limit']} images" if record.get("limit") else "")
-            + f". Data SHA-256 {record['data_sha256']}.",
+            + f". Held out for validation: {record.get('held_out', RANDOM_PATIENTS)}. "
+            f"Data SHA-256 {record['data_sha256']}.",
             _loading(history),
             "Loss, accuracy and AUC of training are those on changed and blended images, against "
             "the averaged weights on plain validation images.",
