@@ -1,14 +1,16 @@
 """The only SQL of the house: every statement that touches patient data is in this folder.
 
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
-committing, giving up, watching, reading, operating, failures, ruling, fetching priors, accounts,
-links to choose passwords, signing in, tokens, auditing, sending the audit trail, reviewing and the
-reading list. All methods are synchronous and thread safe; each is one transaction.
+committing, giving up, watching, calling, reading, operating, failures, ruling, fetching priors,
+accounts, links to choose passwords, signing in, tokens, auditing, sending the audit trail,
+reviewing and the reading list. All methods are synchronous and thread safe; each is one
+transaction.
 """
 
 from archive.repository.accounts import AccountRows
 from archive.repository.audit_exporting import AuditExportingRows
 from archive.repository.auditing import AuditRows
+from archive.repository.calling import CallingRows
 from archive.repository.committing import CommittingRows
 from archive.repository.delivering import DeliveringRows
 from archive.repository.failing import FailingRows
@@ -40,6 +42,7 @@ class Repository(
     CommittingRows,
     GivingUpRows,
     WatchingRows,
+    CallingRows,
     ReadingRows,
     OperatingRows,
     FailingRows,
