@@ -128,6 +128,8 @@ class AuditAction(StrEnum):
     HEAT_MAP_OPENED = "HEAT_MAP_OPENED"
     OBJECT_READ = "OBJECT_READ"
     OBJECT_STORED = "OBJECT_STORED"
+    STUDY_RECEIVED = "STUDY_RECEIVED"
+    REPORT_SENT = "REPORT_SENT"
     REVIEW = "REVIEW"
     UNDO = "UNDO"
     DEFER = "DEFER"
@@ -154,7 +156,7 @@ class AuditEntry:
     """One thing that somebody did, to be recorded."""
 
     actor: str
-    """Login, or `token:` and its identifier, or the part of the process group."""
+    """Login, `token:` and its identifier, `ae:` and an AE title, or a part of the process group."""
     action: str
     """One of `AuditAction`; as text, since a line may be of another version."""
     outcome: str = "success"

@@ -1,21 +1,26 @@
 """Follows each call at the DICOM port from its connection to its end, and has it written down.
 
-Nothing here waits for the archive: an association that ends becomes a line in memory, and the beat
-of the node writes what there is, all at once. A node that is killed loses the lines of its last
-second and of the associations that were open; their objects are recorded all the same.
+Nothing here waits for the archive: an association that ends becomes a line in memory, and one of
+the audit trail for each study that it brought; the beat of the node writes all at once. A node that
+is killed loses the lines of its last second and of the associations that were open; their objects
+are recorded all the same.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from archive.account_records import AuditEntry
 from archive.association_records import AssociationOutcome, NewAssociation
 from archive.errors import ArchiveUnavailable
 from archive.repository import Repository
+from dicom_node.incoming import ReceivedFile
+from dicom_node.reception import Kept
 from dicom_node.statuses import Rejection
+from dicom_node.transfers import Transfers
 from dicom_node.turned_away import TurnedAway
 
 # While the archive does not answer nothing can be received either: only rejections come together.
@@ -39,6 +44,7 @@ class _Call:
     stored: int = 0
     refused: int = 0
     byte_count: int = 0
+    transfers: Transfers = field(default_factory=Transfers)
 
 
 class CallLog:
@@ -69,6 +75,7 @@ class CallLog:
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
         self._ended: deque[NewAssociation] = deque(maxlen=_MOST_WAITING)
+        self._audit: list[AuditEntry] = []
         self._turned_away = TurnedAway(clock)
 
     def opened(self, association: int, address: str) -> None:
@@ -100,11 +107,16 @@ class CallLog:
         call.end = AssociationOutcome.NO_REQUEST, words
         self._turned_away.note(self._line(call))
 
-    def received(self, association: int, byte_count: int) -> None:
+    def received(self, association: int, kept: Kept, file: ReceivedFile) -> None:
         """Note an object that was answered with success."""
         if call := self._calls.get(association):
             call.stored += 1
-            call.byte_count += byte_count
+            call.byte_count += file.byte_count
+            call.transfers.add(
+                kept.admission.key.study_uid,
+                sop_class_uid=file.heading.command.sop_class_uid,
+                recorded=kept.recorded,
+            )
 
     def refused(self, association: int) -> None:
         """Note an object that was refused."""
@@ -156,11 +168,13 @@ class CallLog:
             self._ended.extend(self._turned_away.take(everything=everything))
             lines = tuple(self._ended)
             self._ended.clear()
+            audit, self._audit = self._audit, []
         try:
-            repository.record_associations(lines, keep=self._keep)
+            repository.record_associations(lines, keep=self._keep, audit=audit)
         except ArchiveUnavailable:
             with self._lock:
                 self._ended.extendleft(reversed(lines))
+                self._audit = audit + self._audit
             raise
 
     def _taken(self, association: int) -> _Call | None:
@@ -176,6 +190,11 @@ class CallLog:
         line = self._line(call)
         with self._lock:
             self._ended.append(line)
+            self._audit += call.transfers.entries(
+                sender=line.calling_ae_title,
+                receiver=line.called_ae_title,
+                address=line.address,
+            )
 
     def _line(self, call: _Call) -> NewAssociation:
         outcome, words = call.end or (AssociationOutcome.LOST, "the connection ended")

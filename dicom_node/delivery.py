@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -30,6 +31,7 @@ from dicom_node.courier import Courier
 from dicom_node.errands import Errands
 from dicom_node.give_up_teller import GiveUpTeller
 from dicom_node.links import link_to, peer_of
+from dicom_node.receipts import receipt
 from dicom_node.standing import Standing
 from dicom_node.syslog import SyslogServer
 from dicom_node.upper_layer import prepare_pynetdicom
@@ -95,6 +97,7 @@ def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
                 settings.delivery,
                 claimant=f"{claimant}-{destination.name}-{number}",
                 standing=standing,
+                receipt=partial(receipt, destination),
             )
             for number in range(destination.connections)
         ]

@@ -127,7 +127,7 @@ def handle_store(
         reception.open_studies.add(id(association), admission.key.study_uid)
         kept = keep(file, sender, reception.archive, admission)
         if kept.recorded is not Recorded.CONFLICT:
-            reception.calls.received(id(association), file.byte_count)
+            reception.calls.received(id(association), kept, file)
         return _after(kept, file, association)
     except ObjectRefused as refusal:
         status, comment = refusal.status, refusal.comment

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
+from archive.account_records import AuditEntry
 from archive.association_records import (
     TURNED_AWAY,
     AssociationOutcome,
@@ -13,6 +14,7 @@ from archive.association_records import (
     RecordedAssociation,
 )
 from archive.operation_tables import associations
+from archive.repository.auditing import append_audit
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions
 
@@ -24,11 +26,26 @@ _SHARE_OF_TURNED_AWAY = 10
 class CallingRows(Transactions):
     """What nodes write down of associations, and what administrators ask of them."""
 
-    def record_associations(self, ended: Sequence[NewAssociation], *, keep: int) -> None:
-        """Add lines, and forget the oldest beyond `keep`; not safe to repeat after success."""
-        if not ended:
+    def record_associations(
+        self, ended: Sequence[NewAssociation], *, keep: int, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """Add lines, and forget the oldest beyond `keep`; not safe to repeat after success.
+
+        Parameters
+        ----------
+        ended
+            What ended.
+        keep
+            Lines of associations that are kept.
+        audit
+            What goes into the audit trail with it, and is kept for good.
+        """
+        if not ended and not audit:
             return
         with self._writing() as connection:
+            append_audit(connection, audit)
+            if not ended:
+                return
             connection.execute(insert(associations), [asdict(one) for one in ended])
             _forget(connection, keep)
             if any(one.outcome in TURNED_AWAY for one in ended):

@@ -5,13 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydicom.uid import ComputedRadiographyImageStorage
 from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
+from archive.account_records import AuditAction, AuditEvent
 from archive.association_records import AssociationOutcome, AssociationQuery, RecordedAssociation
 from archive.database import Archive
-from tests.builders.dicom_files import radiograph, written
+from tests.builders.dicom_files import STUDY_UID, radiograph, written
 from tests.builders.pdus import pdu
 from tests.integration.dicom_node.conftest import (
     Node,
@@ -67,6 +69,38 @@ def test_a_sender_leaves_one_line_with_what_it_brought(node: Node, tmp_path: Pat
     stored = [node.archive.files.path_of(one.file_key) for one in node.study().instances]
     assert line.byte_count == sum(path.stat().st_size for path in stored)
     assert 0 < line.seconds < 60
+
+
+def received(node: Node) -> list[AuditEvent]:
+    """The lines of the audit trail of what was received, the oldest first."""
+    found = node.archive.repository.audit_events(limit=100, action=AuditAction.STUDY_RECEIVED)
+    return list(found[::-1])
+
+
+def test_the_audit_trail_has_a_line_for_each_association_and_study(
+    node: Node, tmp_path: Path
+) -> None:
+    one = [written(radiograph(), tmp_path) for _ in range(2)]
+    other = written(radiograph(StudyInstanceUID="1.2.3.4"), tmp_path)
+    send = ("storescu", "-aec", "HILUM", "127.0.0.1", str(node.port))
+    run(*send, *map(str, [*one, other]))
+    wait_until(lambda: len(received(node)) == 2, within_seconds=10, what="two lines")
+    run(*send, str(one[0]))
+    wait_until(lambda: len(received(node)) == 3, within_seconds=10, what="a third")
+    lines = {(line.entry.study_uid, line.entry.details["new"]): line for line in received(node)}
+    assert lines.keys() == {(STUDY_UID, 2), ("1.2.3.4", 1), (STUDY_UID, 0)}
+    entry = lines[STUDY_UID, 2].entry
+    assert (entry.actor, entry.address) == ("ae:STORESCU", "127.0.0.1")
+    assert entry.details["instances"] == {ComputedRadiographyImageStorage: 2}
+    assert node.archive.repository.verify_audit() == 3
+
+
+def test_who_brings_nothing_leaves_no_line_in_the_audit_trail(node: Node, tmp_path: Path) -> None:
+    bad = written(radiograph(StudyInstanceUID=None), tmp_path)
+    run("storescu", "-aec", "HILUM", "127.0.0.1", str(node.port), str(bad))
+    (line,) = lines_of(node)
+    assert (line.stored, line.refused) == (0, 1)
+    assert received(node) == []
 
 
 def test_who_is_rejected_leaves_source_and_reason_in_words(node: Node) -> None:
