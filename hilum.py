@@ -313,6 +313,14 @@ def _mount(asked: str) -> None:
     app.add_typer(jobs, name="jobs")
     app.add_typer(database, name="db")
     everything = asked in ("", "--help")
+    if everything or asked == "jobs":
+        from api.job_commands import add_show
+
+        add_show(jobs, archive_of_site)
+    if everything or asked == "destinations":
+        from archive.destination_commands import app as destinations
+
+        app.add_typer(destinations, name="destinations")
     if everything or asked in ("echo", "send"):
         from dicom_node.commands import echo, send
 

@@ -114,6 +114,10 @@ class ApiToken:
     last_used_at: datetime | None
 
 
+# Who typed a command, in the audit trail, in the list of tokens, and where something is paused.
+COMMAND_LINE = "command-line"
+
+
 class AuditAction(StrEnum):
     """Everything that leaves a line in the audit trail."""
 
