@@ -144,6 +144,7 @@ class AuditAction(StrEnum):
     ERRAND = "ERRAND"
     RULES_RELOADED = "RULES_RELOADED"
     EXPORT = "EXPORT"
+    BACKUP = "BACKUP"
     USER_ADDED = "USER_ADDED"
     USER_CHANGED = "USER_CHANGED"
     PASSWORD_LINK = "PASSWORD_LINK"  # noqa: S105 - a word of the audit trail

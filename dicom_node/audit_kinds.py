@@ -158,6 +158,13 @@ KINDS: dict[str, Kind] = {
         user_role=_SOURCE,
         our_role=DESTINATION_MEDIA,
     ),
+    AuditAction.BACKUP: Kind(
+        event=_EXPORT,
+        action_code="R",
+        subject=Subject.NODE,
+        user_role=_SOURCE,
+        our_role=DESTINATION_MEDIA,
+    ),
     AuditAction.AUDIT_READ: _TRAIL_READ,
     AuditAction.SET_UP: _ACCOUNT_CHANGED,
     AuditAction.USER_ADDED: _ACCOUNT_CHANGED,

@@ -3,8 +3,8 @@
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
 committing, giving up, watching, calling, reading, operating, failures, ruling, fetching priors,
 accounts, links to choose passwords, signing in, tokens, auditing, sending the audit trail,
-reviewing and the reading list. All methods are synchronous and thread safe; each is one
-transaction.
+reviewing, the reading list and the store as a whole. All methods are synchronous and thread safe;
+each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -27,6 +27,7 @@ from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
 from archive.repository.ruling import RulingRows
 from archive.repository.signing_in import SigningInRows
+from archive.repository.storing import StoringRows
 from archive.repository.tokens import TokenRows
 from archive.repository.watching import WatchingRows
 from archive.repository.working import WorkingRows
@@ -58,5 +59,6 @@ class Repository(
     ReadingListRows,
     FigureRows,
     QueryingRows,
+    StoringRows,
 ):
     """All rows of one installation."""
