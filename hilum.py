@@ -329,11 +329,15 @@ def _mount_archive() -> None:
 def _mount_network() -> None:
     from dicom_node.commands import echo, send
     from dicom_node.pull_command import pull_studies
-    from dicom_node.rules_commands import app as rules
 
     app.command()(echo)
     app.command()(send)
     app.command("pull")(pull_studies)
+
+
+def _mount_rules() -> None:
+    from dicom_node.rules_commands import app as rules
+
     app.add_typer(rules, name="rules")
 
 
@@ -345,10 +349,20 @@ def _mount_models() -> None:
 
 def _mount_web() -> None:
     from api.commands import add_commands
-    from api.job_commands import add_show
 
     add_commands(app, archive_of_site)
-    add_show(jobs, archive_of_site)
+
+
+def _mount_jobs() -> None:
+    from api.job_commands import show
+
+    jobs.command("show")(show)
+
+
+def _mount_export() -> None:
+    from api.export_commands import export
+
+    app.command("export")(export)
 
 
 def _mount_training() -> None:
@@ -360,9 +374,12 @@ def _mount_training() -> None:
 # By what is typed first.
 _MOUNTED_WHEN_ASKED: dict[tuple[str, ...], Callable[[], None]] = {
     ("destinations", "archive", "backup"): _mount_archive,
-    ("echo", "send", "pull", "rules"): _mount_network,
+    ("echo", "send", "pull"): _mount_network,
+    ("rules",): _mount_rules,
     ("model",): _mount_models,
-    ("jobs", "user", "token", "audit"): _mount_web,
+    ("jobs",): _mount_jobs,
+    ("user", "token", "audit"): _mount_web,
+    ("export",): _mount_export,
     ("train",): _mount_training,
 }
 

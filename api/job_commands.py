@@ -4,36 +4,33 @@ from typing import Annotated
 
 import typer
 
-from api.commands import OpenArchive
+from api.cursors import LARGEST_NUMBER
 from api.delivering import explanation, steps_of
+from archive.commands import archive_of_site
 from archive.errors import ArchiveError, NotFound
 from archive.records import Delivery, StudyDetail, StudyUid
 from config.command_line import ConfigOption, SecretsOption, fail
 from dicom_node.statuses import words_for
 
 
-def add_show(jobs: typer.Typer, open_archive: OpenArchive) -> None:
-    """Mount the command of this file."""
-
-    @jobs.command("show")
-    def show(
-        job: Annotated[str, typer.Argument(help="Number of a delivery, or a Study Instance UID.")],
-        config: ConfigOption = None,
-        secrets: SecretsOption = None,
-    ) -> None:
-        """Show a delivery step by step, or a study with all its deliveries."""
-        repository = open_archive(config, secrets).repository
-        try:
-            if job.isdecimal():
-                lines = _delivery_lines(repository.delivery(int(job)))
-            else:
-                lines = _study_lines(repository.study(StudyUid(job)))
-        except NotFound:
-            fail(f"{job}: there is no such delivery or study")
-        except ArchiveError as error:
-            fail(f"archive: {error}")
-        for line in lines:
-            typer.echo(line)
+def show(
+    job: Annotated[str, typer.Argument(help="Number of a delivery, or a Study Instance UID.")],
+    config: ConfigOption = None,
+    secrets: SecretsOption = None,
+) -> None:
+    """Show a delivery step by step, or a study with all its deliveries."""
+    repository = archive_of_site(config, secrets).repository
+    try:
+        if job.isdecimal() and int(job) <= LARGEST_NUMBER:
+            lines = _delivery_lines(repository.delivery(int(job)))
+        else:
+            lines = _study_lines(repository.study(StudyUid(job)))
+    except NotFound:
+        fail(f"{job}: there is no such delivery or study")
+    except ArchiveError as error:
+        fail(f"archive: {error}")
+    for line in lines:
+        typer.echo(line)
 
 
 def _delivery_lines(delivery: Delivery) -> list[str]:

@@ -3,8 +3,8 @@
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
 committing, giving up, watching, calling, reading, operating, failures, ruling, fetching priors,
 accounts, links to choose passwords, signing in, tokens, auditing, sending the audit trail,
-reviewing, the reading list and the store as a whole. All methods are synchronous and thread safe;
-each is one transaction.
+reviewing, the reading list, the store as a whole and lists to take away. All methods are
+synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -16,6 +16,7 @@ from archive.repository.delivering import DeliveringRows
 from archive.repository.failing import FailingRows
 from archive.repository.figures import FigureRows
 from archive.repository.giving_up import GivingUpRows
+from archive.repository.listing import ListingRows
 from archive.repository.operating import OperatingRows
 from archive.repository.password_links import PasswordLinkRows
 from archive.repository.predicting import PredictingRows
@@ -60,5 +61,6 @@ class Repository(
     FigureRows,
     QueryingRows,
     StoringRows,
+    ListingRows,
 ):
     """All rows of one installation."""

@@ -81,6 +81,7 @@ def test_what_was_given_up_is_told_step_by_step_and_sent_again(tmp_path: Path) -
     [
         (("destinations", "pause", "nowhere"), "nowhere: no destination of the settings, which"),
         (("jobs", "show", "99"), "99: there is no such delivery or study"),
+        (("jobs", "show", "9" * 30), "there is no such delivery or study"),
         (("jobs", "show", "1.2.3"), "1.2.3: there is no such delivery or study"),
     ],
 )
