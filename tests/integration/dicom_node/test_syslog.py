@@ -13,9 +13,10 @@ from archive.database import Archive
 from config.destinations import ClientTlsSettings
 from config.settings import Settings, load_settings
 from config.syslog import SyslogSettings
-from dicom_node.audit_export import AT_ONCE, AuditExporter
+from dicom_node.audit_export import AT_ONCE, AuditFeed
 from dicom_node.backoff import BackOff
 from dicom_node.errors import PeerUnavailable
+from dicom_node.follower import Follower
 from dicom_node.syslog import SyslogServer
 from tests.builders.arrivals import an_arrival
 from tests.builders.audit import a_source
@@ -44,11 +45,10 @@ def settings_for(port: int, **changes: Any) -> SyslogSettings:
     )
 
 
-def an_exporter(
-    archive: Archive, settings: SyslogSettings, claimant: str = "sender"
-) -> AuditExporter:
+def an_exporter(archive: Archive, settings: SyslogSettings, claimant: str = "sender") -> Follower:
     server = SyslogServer(settings, host="here", timeout_seconds=10)
-    return AuditExporter(archive, server, a_source(), claimant=claimant, back_off=SOON)
+    feed = AuditFeed(archive, server, a_source(), claimant=claimant)
+    return Follower(feed, back_off=SOON)
 
 
 def note(archive: Archive, count: int = 1) -> None:
@@ -57,7 +57,7 @@ def note(archive: Archive, count: int = 1) -> None:
         archive.repository.record_audit(entry)
 
 
-def send_all(exporter: AuditExporter) -> None:
+def send_all(exporter: Follower) -> None:
     while exporter.step(threading.Event()) == 0:
         pass
 
