@@ -3,8 +3,8 @@
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
 committing, giving up, watching, calling, reading, operating, failures, ruling, fetching priors,
 accounts, links to choose passwords, signing in, tokens, auditing, sending the audit trail,
-reviewing, the reading list, the store as a whole and lists to take away. All methods are
-synchronous and thread safe; each is one transaction.
+reviewing, the reading list, what is shown beside a result, the store as a whole and lists to take
+away. All methods are synchronous and thread safe; each is one transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -27,6 +27,7 @@ from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
 from archive.repository.reviewing import ReviewingRows
 from archive.repository.ruling import RulingRows
+from archive.repository.showing import ShowingRows
 from archive.repository.signing_in import SigningInRows
 from archive.repository.storing import StoringRows
 from archive.repository.tokens import TokenRows
@@ -58,6 +59,7 @@ class Repository(
     AuditExportingRows,
     ReviewingRows,
     ReadingListRows,
+    ShowingRows,
     FigureRows,
     QueryingRows,
     StoringRows,
