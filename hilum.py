@@ -312,32 +312,76 @@ def _mount(asked: str) -> None:
     """Mount the commands of the rooms; those that import heavy ones only when asked for."""
     app.add_typer(jobs, name="jobs")
     app.add_typer(database, name="db")
-    everything = asked in ("", "--help")
-    if everything or asked in ("echo", "send"):
-        from dicom_node.commands import echo, send
+    for names, mount in _MOUNTED_WHEN_ASKED.items():
+        if asked in ("", "--help", *names):
+            mount()
 
-        app.command()(echo)
-        app.command()(send)
-    if everything or asked == "pull":
-        from dicom_node.pull_command import pull_studies
 
-        app.command("pull")(pull_studies)
-    if everything or asked == "rules":
-        from dicom_node.rules_commands import app as rules
+def _mount_archive() -> None:
+    from archive.destination_commands import app as destinations
+    from archive.storage_commands import archive, backup
 
-        app.add_typer(rules, name="rules")
-    if everything or asked == "model":
-        from inference.commands import app as models
+    app.add_typer(destinations, name="destinations")
+    app.add_typer(archive, name="archive")
+    app.command()(backup)
 
-        app.add_typer(models, name="model")
-    if everything or asked in ("user", "token", "audit"):
-        from api.commands import add_commands
 
-        add_commands(app, archive_of_site)
-    if everything or asked == "train":
-        from training.commands import app as training
+def _mount_network() -> None:
+    from dicom_node.commands import echo, send
+    from dicom_node.pull_command import pull_studies
 
-        app.add_typer(training, name="train")
+    app.command()(echo)
+    app.command()(send)
+    app.command("pull")(pull_studies)
+
+
+def _mount_rules() -> None:
+    from dicom_node.rules_commands import app as rules
+
+    app.add_typer(rules, name="rules")
+
+
+def _mount_models() -> None:
+    from inference.commands import app as models
+
+    app.add_typer(models, name="model")
+
+
+def _mount_web() -> None:
+    from api.commands import add_commands
+
+    add_commands(app, archive_of_site)
+
+
+def _mount_jobs() -> None:
+    from api.job_commands import show
+
+    jobs.command("show")(show)
+
+
+def _mount_export() -> None:
+    from api.export_commands import export
+
+    app.command("export")(export)
+
+
+def _mount_training() -> None:
+    from training.commands import app as training
+
+    app.add_typer(training, name="train")
+
+
+# By what is typed first.
+_MOUNTED_WHEN_ASKED: dict[tuple[str, ...], Callable[[], None]] = {
+    ("destinations", "archive", "backup"): _mount_archive,
+    ("echo", "send", "pull"): _mount_network,
+    ("rules",): _mount_rules,
+    ("model",): _mount_models,
+    ("jobs",): _mount_jobs,
+    ("user", "token", "audit"): _mount_web,
+    ("export",): _mount_export,
+    ("train",): _mount_training,
+}
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -34,7 +33,7 @@ from api.problems import add_problem_handlers
 from api.routes import ALL_ROUTERS
 from api.server import GRACEFUL_SHUTDOWN_SECONDS, WebServer
 from api.static_files import FOLDER, UnchangingFiles, versioned_path
-from api.tls import tls_context
+from api.tls import WebTls
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
 
@@ -121,9 +120,10 @@ def run(
     """
     # uvicorn's own lines name paths with UIDs; problems.py logs what fails, without values.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    tls = _tls_of(settings.api, archive)
     config = uvicorn.Config(
         create_app(settings, archive, stop),
-        ssl_context_factory=_tls_of(settings.api),
+        ssl_context_factory=(lambda _config, _default: tls.first) if tls else None,
         proxy_headers=bool(settings.api.trusted_proxies),
         forwarded_allow_ips=list(settings.api.trusted_proxies),
         access_log=False,
@@ -131,7 +131,7 @@ def run(
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
-    server = WebServer(config, archive=archive, stop=stop, on_ready=on_ready)
+    server = WebServer(config, archive=archive, tls=tls, stop=stop, on_ready=on_ready)
     # Signals belong to the command line, which sets `stop`.
     server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]
     with _bound_socket(settings.api) as listener:
@@ -140,12 +140,15 @@ def run(
     _log.info("web server stopped")
 
 
-def _tls_of(settings: ApiSettings) -> Callable[..., ssl.SSLContext] | None:
-    """Return what makes uvicorn serve TLS, or None; a certificate of no use ends the start here."""
+def _tls_of(settings: ApiSettings, archive: Archive) -> WebTls | None:
+    """Return the TLS to serve, if any; a certificate of no use ends the start here."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    context = tls_context(settings.tls_certificate, settings.tls_key)
-    return lambda _config, _default: context
+    return WebTls(
+        settings.tls_certificate,
+        settings.tls_key,
+        reload_number=archive.repository.last_rule_reload(),
+    )
 
 
 def _provider(settings: Settings) -> OpenIdProvider | None:

@@ -13,13 +13,10 @@ import typer
 from api.audit import AuditAction
 from api.auth.accounts import add_token, add_user, offer_password_link
 from api.errors import ApiError
-from archive.account_records import AuditEntry, Role, Scope
+from archive.account_records import COMMAND_LINE, AuditEntry, Role, Scope
 from archive.database import Archive
 from archive.errors import ArchiveError
 from config.command_line import ConfigOption, SecretsOption, fail, site_settings
-
-# Who did it, in the audit trail and in the list of tokens.
-ADMINISTRATOR = "command-line"
 
 OpenArchive = Callable[[Path | None, Path | None], Archive]
 
@@ -119,7 +116,7 @@ def _token_commands(open_archive: OpenArchive) -> typer.Typer:
                 archive,
                 name=name,
                 scopes=frozenset(scope),
-                created_by=ADMINISTRATOR,
+                created_by=COMMAND_LINE,
                 life=timedelta(days=days),
             )
         except (ApiError, ArchiveError) as error:
@@ -177,4 +174,4 @@ def _audit_commands(open_archive: OpenArchive) -> typer.Typer:
 
 
 def _note(archive: Archive, action: AuditAction, **details: object) -> None:
-    archive.repository.record_audit(AuditEntry(actor=ADMINISTRATOR, action=action, details=details))
+    archive.repository.record_audit(AuditEntry(actor=COMMAND_LINE, action=action, details=details))

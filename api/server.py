@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 import uvicorn
 
+from api.tls import WebTls
 from archive.database import Archive
 from archive.errors import ArchiveError
 from archive.records import ProcessKind
@@ -32,6 +33,8 @@ class WebServer(uvicorn.Server):
         uvicorn's settings with the application.
     archive
         Where to beat.
+    tls
+        Renewed with each beat; None where plain HTTP is spoken.
     stop
         Ends the server when set.
     on_ready
@@ -43,11 +46,13 @@ class WebServer(uvicorn.Server):
         config: uvicorn.Config,
         *,
         archive: Archive,
+        tls: WebTls | None,
         stop: threading.Event,
         on_ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._archive = archive
+        self._tls = tls
         self._stop = stop
         self._on_ready = on_ready
         self._next_beat = 0.0
@@ -72,5 +77,7 @@ class WebServer(uvicorn.Server):
         name = f"{socket.gethostname()}:{os.getpid()}"
         try:
             self._archive.repository.beat(ProcessKind.API, name)
+            if self._tls is not None:
+                self._tls.renew(self._archive.repository.last_rule_reload())
         except ArchiveError as error:
             _log.warning("beat failed", error=type(error).__name__)

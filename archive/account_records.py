@@ -114,6 +114,10 @@ class ApiToken:
     last_used_at: datetime | None
 
 
+# Who typed a command, in the audit trail, in the list of tokens, and where something is paused.
+COMMAND_LINE = "command-line"
+
+
 class AuditAction(StrEnum):
     """Everything that leaves a line in the audit trail."""
 
@@ -128,6 +132,8 @@ class AuditAction(StrEnum):
     HEAT_MAP_OPENED = "HEAT_MAP_OPENED"
     OBJECT_READ = "OBJECT_READ"
     OBJECT_STORED = "OBJECT_STORED"
+    STUDY_RECEIVED = "STUDY_RECEIVED"
+    REPORT_SENT = "REPORT_SENT"
     REVIEW = "REVIEW"
     UNDO = "UNDO"
     DEFER = "DEFER"
@@ -138,6 +144,7 @@ class AuditAction(StrEnum):
     ERRAND = "ERRAND"
     RULES_RELOADED = "RULES_RELOADED"
     EXPORT = "EXPORT"
+    BACKUP = "BACKUP"
     USER_ADDED = "USER_ADDED"
     USER_CHANGED = "USER_CHANGED"
     PASSWORD_LINK = "PASSWORD_LINK"  # noqa: S105 - a word of the audit trail
@@ -154,7 +161,7 @@ class AuditEntry:
     """One thing that somebody did, to be recorded."""
 
     actor: str
-    """Login, or `token:` and its identifier, or the part of the process group."""
+    """Login, `token:` and its identifier, `ae:` and an AE title, or a part of the process group."""
     action: str
     """One of `AuditAction`; as text, since a line may be of another version."""
     outcome: str = "success"

@@ -1,13 +1,15 @@
 """The `hilum jobs` and `hilum db` commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from archive.account_records import COMMAND_LINE, AuditAction, AuditEntry
 from archive.database import Archive, open_archive
 from archive.errors import ArchiveError, NotFound
 from archive.records import DeliveryState, StudyUid
+from archive.repository import Repository
 from config.command_line import ConfigOption, SecretsOption, fail, site_settings
 from config.settings import ArchiveSettings
 
@@ -57,12 +59,19 @@ def retry_jobs(
             repository.request_analysis(StudyUid(study))
         except NotFound as error:
             fail(str(error))
+        _note_replay(repository, study_uid=study)
         typer.echo("queued")
         return
     wanted = deliveries or [
         one.delivery_id for one in repository.deliveries(state=DeliveryState.GAVE_UP)
     ]
-    typer.echo(f"{repository.replay_deliveries(wanted)} due now")
+    count = repository.replay_deliveries(wanted)
+    _note_replay(repository, details={"count": count})
+    typer.echo(f"{count} due now")
+
+
+def _note_replay(repository: Repository, **entry: Any) -> None:
+    repository.record_audit(AuditEntry(actor=COMMAND_LINE, action=AuditAction.REPLAY, **entry))
 
 
 @database.command("upgrade")

@@ -5,7 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from archive.account_records import AuditEvent
-from archive.records import DeliveryState, SopInstanceUid, StudyUid
+from archive.records import (
+    DeliveryState,
+    Presence,
+    Refusal,
+    SopInstanceUid,
+    StudyState,
+    StudyUid,
+)
 
 
 class ErrandKind(StrEnum):
@@ -105,6 +112,31 @@ class AuditExportStanding:
     fault: str
     """Why the last attempt failed; empty where it did not."""
     failing_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedStudy:
+    """What became of a study; names no patient."""
+
+    study_uid: StudyUid
+    state: StudyState
+    refusal: Refusal | None
+    reason: str
+    priority: int
+    instance_count: int
+    calling_ae_title: str
+    """Who sent the images; one of them where several did."""
+    first_received_at: datetime
+    last_received_at: datetime
+    rule: str
+    result_made_at: datetime | None
+    """Of the current result; None where there is none, as of what follows."""
+    model_name: str
+    model_version: str
+    ai_presence: Presence | None
+    ai_probability: float | None
+    is_read: bool
+    """Whether somebody decided about it as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,16 @@
-"""The tables of operation: errands of senders, paused destinations, who was turned away."""
+"""The tables of operation: errands of senders, paused destinations, who called and was let in."""
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+)
 
 from archive.schema import UtcDateTime, metadata
 
@@ -57,6 +67,26 @@ rejections = Table(
     Column("reason", String(32), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
+)
+
+# Who called at the DICOM port, one line for each association that is over; bounded in number.
+associations = Table(
+    "associations",
+    metadata,
+    Column("association_id", Integer, primary_key=True, autoincrement=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("calling_ae_title", String(16), nullable=False, index=True),
+    Column("called_ae_title", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("is_tls", Boolean, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("stored", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    # Calls that were turned away alike share a line.
+    Column("count", Integer, nullable=False),
 )
 
 # How far the audit trail was sent to the audit server; one sender at a time has the claim.

@@ -74,6 +74,7 @@ class NodeSettings(_Section):
     maximum_associations: int = Field(ge=1)
     maximum_pdu_bytes: int = Field(ge=4096, le=1 << 20)
     network_timeout_seconds: float = Field(gt=0)
+    associations_kept: int = Field(ge=100)
     tls: ServerTlsSettings | None
 
 

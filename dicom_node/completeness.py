@@ -79,7 +79,7 @@ class Completeness:
         self._cap_seconds = cap_seconds
         self._decide = decide
         self._clock = clock
-        # Twice within the quiet period at least, or an open study would look quiet.
+        # Twice within the quiet period at least, or an open study would look quiet to other nodes.
         self._touch_seconds = min(TOUCH_SECONDS, quiet_period_seconds / 3)
         self._touched_at = float("-inf")
 
@@ -92,13 +92,14 @@ class Completeness:
             Nothing was queued; the next tick tries again.
         """
         now = self._clock()
+        current = self._open_studies.current()
         if now - self._touched_at >= self._touch_seconds:
-            current = self._open_studies.current()
             if current:
                 self._repository.touch_receiving(current)
             self._touched_at = now
         return self._repository.queue_complete_studies(
             quiet_period_seconds=self._quiet_period_seconds,
             cap_seconds=self._cap_seconds,
+            still_open=current,
             decide=self._decide,
         )

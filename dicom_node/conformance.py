@@ -17,7 +17,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 from archive.records import Refusal
 from config.settings import Settings, load_settings
 from dicom_node import (
-    audit_message,
+    audit_kinds,
     commitment,
     intake,
     listener,
@@ -332,8 +332,14 @@ def _audit() -> str:
             f"({kind.type.value}, DCM) {kind.type.meaning}" if kind.type else "",
             kind.action_code,
         )
-        for action, kind in audit_message.KINDS.items()
+        for action, kind in audit_kinds.KINDS.items()
     ]
+    transfers = (
+        "`STUDY_RECEIVED` is written once for each association and study, at its end, with the "
+        "instances by SOP class; its action is R where all of them were here before. `REPORT_SENT` "
+        "is written with each delivery that a destination accepted; of `hl7v2`, `fhir` and "
+        "`webhook` destinations, which get no DICOM objects, it is (110106, DCM) Export, R."
+    )
     return "\n".join(
         [
             "## 10. Audit trail",
@@ -346,6 +352,8 @@ def _audit() -> str:
             "named by UID, patients by ID (`syslog.patient_ids`), search keys not at all.",
             "",
             *_table(("Line", "EventID", "EventTypeCode", "Action"), rows),
+            "",
+            transfers,
         ]
     )
 

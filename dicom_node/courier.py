@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from archive.account_records import AuditEntry
 from archive.database import Archive
 from archive.errors import FileDamaged, FileMissing, LeaseLost
 from archive.records import ClaimedDelivery
@@ -23,6 +24,8 @@ _log = structlog.get_logger()
 
 # An association costs several round trips, and a PACS has few to give: kept this long unused.
 IDLE_SECONDS = 10.0
+
+Receipt = Callable[[ClaimedDelivery, Answer], AuditEntry]
 
 
 class Link(Protocol):
@@ -67,6 +70,8 @@ class Courier:
         Under which claims are held; no other courier may use it.
     standing
         Shared by the couriers of one destination; None where this is its only one.
+    receipt
+        Makes the line of the audit trail for what the destination took; None: there is none.
     back_off, clock, now
         When to try again; seconds that only grow; the time of day in UTC.
     """
@@ -80,6 +85,7 @@ class Courier:
         *,
         claimant: str,
         standing: Standing | None = None,
+        receipt: Receipt | None = None,
         back_off: BackOff | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -94,6 +100,7 @@ class Courier:
             longest_seconds=settings.longest_retry_seconds,
         )
         self._standing = standing or Standing(self._back_off, clock=clock)
+        self._receipt = receipt
         self._now = now
         self._holds_claims = False
 
@@ -187,6 +194,7 @@ class Courier:
                 dicom_status=answer.dicom_status,
                 reason=answer.reason,
                 sent_as=answer.sent_as,
+                receipt=self._receipt(claim, answer) if self._receipt else None,
             )
             _log.info("report delivered", reason=answer.reason, **_about(claim))
             return True

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -22,14 +23,16 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.destinations import Destination, DimseDestination, WebhookDestination
 from config.settings import DeliverySettings, Settings
-from dicom_node.audit_export import AuditExporter
+from dicom_node.audit_export import AuditFeed
 from dicom_node.audit_message import AuditSource
 from dicom_node.backoff import BackOff
 from dicom_node.commitment import Clerk
 from dicom_node.courier import Courier
 from dicom_node.errands import Errands
-from dicom_node.give_up_teller import GiveUpTeller
+from dicom_node.follower import Feed, Follower
+from dicom_node.give_up_feed import GiveUpFeed
 from dicom_node.links import link_to, peer_of
+from dicom_node.receipts import receipt
 from dicom_node.standing import Standing
 from dicom_node.syslog import SyslogServer
 from dicom_node.upper_layer import prepare_pynetdicom
@@ -42,7 +45,7 @@ BEAT_SECONDS = 1.0
 _EXTENSIONS_PER_LEASE = 3
 _STOP_SECONDS = 5.0
 
-OneWhoSends = Courier | Clerk | GiveUpTeller | AuditExporter
+OneWhoSends = Courier | Clerk | Follower
 
 
 def run(
@@ -62,8 +65,7 @@ def run(
     couriers: list[OneWhoSends] = [
         *_couriers(settings, archive),
         *_clerks(settings, archive),
-        *_give_up_tellers(settings, archive),
-        *_audit_exporters(settings, archive),
+        *_followers(settings, archive),
     ]
     threads = [
         threading.Thread(target=_work, args=(courier, stop), name=courier.destination, daemon=True)
@@ -95,6 +97,7 @@ def _couriers(settings: Settings, archive: Archive) -> list[Courier]:
                 settings.delivery,
                 claimant=f"{claimant}-{destination.name}-{number}",
                 standing=standing,
+                receipt=partial(receipt, destination),
             )
             for number in range(destination.connections)
         ]
@@ -120,27 +123,30 @@ def _clerks(settings: Settings, archive: Archive) -> list[Clerk]:
     ]
 
 
-def _give_up_tellers(settings: Settings, archive: Archive) -> list[GiveUpTeller]:
-    """Return who tells the webhooks of what was given up that ask for it."""
+def _followers(settings: Settings, archive: Archive) -> list[Follower]:
+    """Return who tells webhooks of what was given up, and the audit server of the trail."""
+    feeds = [*_give_up_feeds(settings, archive), *_audit_feeds(settings, archive)]
+    return [Follower(feed, back_off=_back_off(settings.delivery)) for feed in feeds]
+
+
+def _give_up_feeds(settings: Settings, archive: Archive) -> list[Feed]:
     return [
-        GiveUpTeller(
+        GiveUpFeed(
             destination.name,
             archive,
             WebhookLink(destination, timeout_seconds=settings.delivery.timeout_seconds),
-            back_off=_back_off(settings.delivery),
         )
         for destination in settings.destinations
         if isinstance(destination, WebhookDestination) and destination.gave_up
     ]
 
 
-def _audit_exporters(settings: Settings, archive: Archive) -> list[AuditExporter]:
-    """Return who sends the audit trail, where there is a server for it."""
+def _audit_feeds(settings: Settings, archive: Archive) -> list[Feed]:
     if not settings.syslog.is_on:
         return []
     host = socket.gethostname()
     return [
-        AuditExporter(
+        AuditFeed(
             archive,
             SyslogServer(
                 settings.syslog, host=host, timeout_seconds=settings.delivery.timeout_seconds
@@ -152,7 +158,6 @@ def _audit_exporters(settings: Settings, archive: Archive) -> list[AuditExporter
                 names_patients=settings.syslog.patient_ids,
             ),
             claimant=f"{host}-{uuid.uuid4().hex[:8]}",
-            back_off=_back_off(settings.delivery),
         )
     ]
 

@@ -19,6 +19,7 @@ from archive.errors import ArchiveUnavailable, StorageFull
 from archive.records import Recorded
 from config.logs import uid_digest
 from dicom_node.access import GuestList
+from dicom_node.call_log import CallLog
 from dicom_node.commitment import handle_event_report
 from dicom_node.completeness import OpenStudies
 from dicom_node.errors import ObjectRefused
@@ -48,6 +49,7 @@ class Reception:
     open_studies: OpenStudies
     traffic: Traffic
     rejections: Rejections
+    calls: CallLog
     maximum_associations: int
 
 
@@ -64,11 +66,13 @@ def handle_requested(event: Event, reception: Reception) -> None:
         rejection = UNDECIDED
     if rejection is None:
         reception.traffic.enter(id(association))
+        reception.calls.let_in(id(association), calling_ae=calling_ae, called_ae=called_ae)
         # The answer names the title that was called: several may be ours.
         association.acceptor.ae_title = called_ae
         prefer_requestors_order(association)
         return
     reception.rejections.note(rejection.label)
+    reception.calls.rejected(id(association), rejection, calling_ae=calling_ae, called_ae=called_ae)
     _log.warning(
         "association rejected",
         calling_ae=calling_ae,
@@ -89,9 +93,10 @@ def _judge(reception: Reception, calling_ae: str, called_ae: str, address: str) 
     return rejection
 
 
-def handle_turned_away(label: str, reason: str, reception: Reception) -> None:
+def handle_turned_away(label: str, reason: str, address: str, reception: Reception) -> None:
     """Note a connection that ended before there was an association to reject."""
     reception.rejections.note(label)
+    reception.calls.turned_away(address, reason)
     _log.warning("connection turned away", reason=reason)
 
 
@@ -121,6 +126,8 @@ def handle_store(
         # Before it is recorded: a study must not look quiet while one of its images is under way.
         reception.open_studies.add(id(association), admission.key.study_uid)
         kept = keep(file, sender, reception.archive, admission)
+        if kept.recorded is not Recorded.CONFLICT:
+            reception.calls.received(id(association), kept, file)
         return _after(kept, file, association)
     except ObjectRefused as refusal:
         status, comment = refusal.status, refusal.comment

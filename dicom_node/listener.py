@@ -1,5 +1,6 @@
 """The node process: opens the port, queues complete studies, and stops without losing an object."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from archive.records import ProcessKind
 from config.rules_file import load_rules
 from config.settings import NodeSettings, Settings
 from dicom_node.access import GuestList
+from dicom_node.call_events import call_handlers, counting_refusals
+from dicom_node.call_log import CallLog
 from dicom_node.commitment import commitment_context
 from dicom_node.completeness import QUEUE_SECONDS, Completeness, OpenStudies
 from dicom_node.errors import ListenerFailed
@@ -99,6 +102,7 @@ class Listener:
         self._open_studies = OpenStudies()
         self._traffic = Traffic()
         self._rejections = Rejections()
+        self._calls = CallLog(is_tls=node.tls is not None, keep=node.associations_kept)
         self._had_room = True
         self._ruling = Ruling(
             archive,
@@ -123,6 +127,7 @@ class Listener:
             open_studies=self._open_studies,
             traffic=self._traffic,
             rejections=self._rejections,
+            calls=self._calls,
             maximum_associations=node.maximum_associations,
         )
         self._server = self._open(_application_entity(node), reception)
@@ -147,12 +152,13 @@ class Listener:
         alive = {id(association) for association in self._server.active_associations}
         self._traffic.keep_only(alive)
         self._open_studies.keep_only(alive)
+        self._calls.keep_only(alive)
         queued = self._completeness.tick()
         if queued:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say how the node is; take renewed TLS files and rules, write down who was turned away.
+        """Say how the node is; take renewed TLS files and rules, write down who called.
 
         Both are taken as soon as somebody asks (SIGHUP), TLS files also when they change.
 
@@ -174,6 +180,7 @@ class Listener:
             say("room again" if has_room else NO_ROOM, free_bytes=free_bytes)
             self._had_room = has_room
         self._rejections.write_down(self._archive.repository)
+        self._calls.write_down(self._archive.repository)
         self._archive.repository.beat(
             ProcessKind.NODE,
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
@@ -194,6 +201,9 @@ class Listener:
         for connection in self._server.active_associations:
             drop_connection(connection)
         self._thread.join()
+        self._calls.end_all()
+        with contextlib.suppress(ArchiveUnavailable):
+            self._calls.write_down(self._archive.repository, everything=True)
 
     def _associations(self) -> list[Association]:
         """Return the open associations, without connections that are none (yet)."""
@@ -210,11 +220,16 @@ class Listener:
         try:
             server = ae.make_server(
                 (self._node.host, self._node.port),
-                evt_handlers=_handlers(reception),
+                evt_handlers=[
+                    *_handlers(reception),
+                    *call_handlers(self._calls, lambda: self._traffic.is_stopping),
+                ],
                 contexts=supported_contexts(),
                 server_class=Server,
                 open_data_set=self._open_data_set,
-                serve_store=partial(handle_store, reception=reception),
+                serve_store=counting_refusals(
+                    partial(handle_store, reception=reception), self._calls
+                ),
                 timeout_seconds=self._node.network_timeout_seconds,
                 tls=self._tls,
                 on_turned_away=partial(handle_turned_away, reception=reception),

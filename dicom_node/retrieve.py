@@ -49,6 +49,7 @@ from dicom_node.query import PENDING
 from dicom_node.reception import Sender, keep
 from dicom_node.sender import Peer, application_entity, associate
 from dicom_node.statuses import StoreStatus, words_for
+from dicom_node.transfers import Transfers
 
 # What archives keep radiographs in; one context each, so that objects come as they are kept.
 SYNTAXES = (
@@ -115,24 +116,36 @@ def get(
         There is no association, or it broke; what came before is kept.
     QueryRefused
         The archive does not serve this.
+    ArchiveUnavailable
+        The audit trail has no line of it; asking again makes one.
     """
     contexts = [build_context(StudyRootQueryRetrieveInformationModelGet)]
     contexts += [build_context(uid, one) for uid in ACCEPTED_SOP_CLASSES for one in SYNTAXES]
     roles = [build_role(uid, scp_role=True) for uid in ACCEPTED_SOP_CLASSES]
 
-    def store(event: Event) -> Dataset:
-        return _keep(event, place)
+    transfers = Transfers()
 
-    with _association(
-        peer,
-        contexts,
-        calling_ae_title=calling_ae_title,
-        timeout_seconds=timeout_seconds,
-        handlers=[(evt.EVT_C_STORE, store)],
-        roles=roles,
-    ) as association:
-        model = UID(StudyRootQueryRetrieveInformationModelGet)
-        return _summed(_outcome(association.send_c_get(one, model)) for one in _identifiers(wanted))
+    def store(event: Event) -> Dataset:
+        return _keep(event, place, transfers)
+
+    try:
+        with _association(
+            peer,
+            contexts,
+            calling_ae_title=calling_ae_title,
+            timeout_seconds=timeout_seconds,
+            handlers=[(evt.EVT_C_STORE, store)],
+            roles=roles,
+        ) as association:
+            model = UID(StudyRootQueryRetrieveInformationModelGet)
+            return _summed(
+                _outcome(association.send_c_get(one, model)) for one in _identifiers(wanted)
+            )
+    finally:
+        for entry in transfers.entries(
+            sender=peer.ae_title, receiver=calling_ae_title, address=peer.host
+        ):
+            place.archive.repository.record_audit(entry)
 
 
 def move(
@@ -213,7 +226,7 @@ def _summed(parts: Iterator[Retrieved]) -> Retrieved:
     )
 
 
-def _keep(event: Event, place: Place) -> Dataset:
+def _keep(event: Event, place: Place, transfers: Transfers) -> Dataset:
     """Answer a C-STORE that belongs to our C-GET; 0x0000 only once it is durable."""
     request = cast(C_STORE, event.request)
     command = Command(
@@ -237,6 +250,12 @@ def _keep(event: Event, place: Place) -> Dataset:
         )
         kept = keep(file, sender, place.archive)
         is_other = kept.recorded is Recorded.CONFLICT
+        if not is_other:
+            transfers.add(
+                kept.admission.key.study_uid,
+                sop_class_uid=command.sop_class_uid,
+                recorded=kept.recorded,
+            )
         answer.Status = int(StoreStatus.DUPLICATE_INSTANCE if is_other else StoreStatus.SUCCESS)
     except ObjectRefused as refusal:
         answer.Status = int(refusal.status)

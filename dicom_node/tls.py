@@ -9,6 +9,7 @@ import structlog
 
 from config.destinations import ClientTlsSettings
 from config.settings import ServerTlsSettings
+from config.watched_files import WatchedFiles
 from dicom_node.errors import TlsUnusable
 
 _log = structlog.get_logger()
@@ -26,8 +27,6 @@ _CLIENTS = {
     "optional": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
-
-Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
 def client_context(settings: ClientTlsSettings) -> ssl.SSLContext:
@@ -80,7 +79,8 @@ class ServerTls:
 
     def __init__(self, settings: ServerTlsSettings) -> None:
         self._settings = settings
-        self._fingerprint = self._look()
+        files = (settings.certificate, settings.key, settings.client_ca_certificates)
+        self._files = WatchedFiles([file for file in files if file is not None])
         self._context = server_context(settings)
 
     def wrap(self, connection: Any) -> ssl.SSLSocket:  # socketserver's type says less
@@ -95,26 +95,21 @@ class ServerTls:
 
     def refresh(self) -> None:
         """Take the files anew if they changed; ones that cannot be used leave all as it is."""
-        if self._look() != self._fingerprint:
-            self.reload()
+        if self._files.have_changed():
+            self._take()
 
     def reload(self) -> None:
         """Take the files anew, changed or not; ones that cannot be used leave all as it is."""
-        self._fingerprint = self._look()
+        self._files.have_changed()
+        self._take()
+
+    def _take(self) -> None:
         try:
             self._context = server_context(self._settings)
         except TlsUnusable as error:
             _log.error("renewed TLS files cannot be used, the old ones stay", error=str(error))
         else:
             _log.info("TLS files renewed")
-
-    def _look(self) -> Fingerprint:
-        files = (
-            self._settings.certificate,
-            self._settings.key,
-            self._settings.client_ca_certificates,
-        )
-        return tuple(_fingerprint(file) for file in files if file is not None)
 
 
 class Caller:
@@ -176,11 +171,3 @@ def _restrict(context: ssl.SSLContext) -> None:
     context.set_ciphers(":".join(CIPHERS_OF_TLS_1_2))
     # RFC 9325 3.3, 3.5: neither compression nor renegotiation.
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-
-
-def _fingerprint(file: Path) -> tuple[str, int, int, int]:
-    try:
-        found = file.stat()
-    except OSError:
-        return str(file), 0, 0, 0
-    return str(file), found.st_ino, found.st_mtime_ns, found.st_size

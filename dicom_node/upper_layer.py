@@ -281,7 +281,8 @@ class Server(ThreadedAssociationServer):
     tls
         None where the port speaks plain.
     on_turned_away
-        Called with a label and words where a connection ends before there is an association.
+        Called with a label, words and the peer's address where a connection ends before there is
+        an association.
     """
 
     daemon_threads = True
@@ -295,7 +296,7 @@ class Server(ThreadedAssociationServer):
         timeout_seconds: float,
         most_connections: int,
         tls: ServerTls | None,
-        on_turned_away: Callable[[str, str], None],
+        on_turned_away: Callable[[str, str, str], None],
         **keywords: Any,
     ) -> None:
         self.open_data_set = open_data_set
@@ -315,11 +316,11 @@ class Server(ThreadedAssociationServer):
         BaseServer.shutdown(self)
         self.server_close()
 
-    def verify_request(self, _request: object, _client_address: object) -> bool:
+    def verify_request(self, _request: object, client_address: Any) -> bool:  # as socketserver has
         """Whether there is room for another connection, associated or not."""
         if len(self.active_associations) + self._handshakes < self._most_connections:
             return True
-        self._on_turned_away(TOO_MANY_CONNECTIONS, "too many connections")
+        self._on_turned_away(TOO_MANY_CONNECTIONS, "too many connections", client_address[0])
         return False
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # as socketserver has it
@@ -335,7 +336,8 @@ class Server(ThreadedAssociationServer):
             request.settimeout(min(self.timeout_seconds, _LONGEST_HANDSHAKE_SECONDS))
             protected = self._tls.wrap(request)
         except OSError as error:
-            self._on_turned_away(NO_TLS, f"no agreement on TLS: {reason_of(error)}")
+            words = f"no agreement on TLS: {reason_of(error)}"
+            self._on_turned_away(NO_TLS, words, client_address[0])
             self.shutdown_request(request)
             return
         finally:

@@ -12,6 +12,7 @@ from api.dependencies import InContext
 from api.exports import as_csv, as_parquet
 from api.problems import problem_responses
 from archive.account_records import Role, Scope
+from archive.review_records import JudgedResult
 
 router = APIRouter(prefix="/api/v1/exports", tags=["models"])
 
@@ -32,7 +33,7 @@ PARQUET = "application/vnd.apache.parquet"
 )
 def export_csv(request: Request, context: InContext, principal: Watcher) -> Response:
     """Return the table; it names no patient and no reviewer."""
-    content = as_csv(context.archive.repository.judged_results())
+    content = as_csv(context.archive.repository.judged_results(), JudgedResult)
     note(request, principal, AuditAction.EXPORT, form="csv")
     return _file(content, CSV, "reviews.csv")
 
@@ -49,7 +50,7 @@ def export_csv(request: Request, context: InContext, principal: Watcher) -> Resp
 )
 def export_parquet(request: Request, context: InContext, principal: Watcher) -> Response:
     """Return the table; it names no patient and no reviewer."""
-    content = as_parquet(context.archive.repository.judged_results())
+    content = as_parquet(context.archive.repository.judged_results(), JudgedResult)
     note(request, principal, AuditAction.EXPORT, form="parquet")
     return _file(content, PARQUET, "reviews.parquet")
 

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.audit import AuditAction, note
 from api.auth.access import allow_page
 from api.auth.principal import Principal
+from api.calls import CallFilter, call_page
 from api.delivering import explanation, may_be_given_up, may_be_replayed, report_of, steps_of
 from api.dependencies import InContext
 from api.errors import RulesRefused
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/ops", include_in_schema=False)
 
 Admin = Annotated[User, Depends(allow_page(Role.ADMIN))]
 SEARCHES_ON_PAGE = 50
+CALLS_ON_OPERATION_PAGE = 10
 SEE_OTHER = 303
 ERRANDS = {"echo": ErrandKind.ECHO, "test-send": ErrandKind.TEST_SEND}
 
@@ -69,6 +71,7 @@ def _page(
             "searches": searches[:SEARCHES_ON_PAGE],
             "sources": [one.name for one in context.settings.sources if one.priors],
             "rules_fault": rules_fault,
+            "calls": call_page(context, CallFilter(), limit=CALLS_ON_OPERATION_PAGE).calls,
         },
         status_code=status,
     )

@@ -1,7 +1,8 @@
 """The audit trail: one line per thing done, chained by digests, never changed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -26,9 +27,7 @@ class AuditRows(Transactions):
     def record_audit(self, entry: AuditEntry) -> AuditEvent:
         """Add a line; durable on return."""
         with self._writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHAIN_LOCK})
-            return _append(connection, entry)
+            return append_audit(connection, [entry])[0]
 
     def audit_events(
         self,
@@ -108,32 +107,41 @@ def digest_of(event_id: int, at: datetime, entry: AuditEntry, previous_digest: s
     return sha256(canonical.encode()).hexdigest()
 
 
-def _append(connection: Connection, entry: AuditEntry) -> AuditEvent:
+def append_audit(connection: Connection, entries: Sequence[AuditEntry]) -> tuple[AuditEvent, ...]:
+    """Add lines within a transaction, which other writers of lines wait for."""
+    if not entries:
+        return ()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHAIN_LOCK})
     last = connection.execute(
         select(audit_events.c.event_id, audit_events.c.digest)
         .order_by(audit_events.c.event_id.desc())
         .limit(1)
     ).one_or_none()
-    event_id, previous = (last.event_id + 1, last.digest) if last else (1, FIRST_DIGEST)
+    event_id, previous = (last.event_id, last.digest) if last else (0, FIRST_DIGEST)
     at = database_now(connection)
-    digest = digest_of(event_id, at, entry, previous)
-    connection.execute(
-        insert(audit_events).values(
-            event_id=event_id,
-            at=at,
-            actor=entry.actor,
-            action=entry.action,
-            outcome=entry.outcome,
-            study_uid=entry.study_uid,
-            address=entry.address,
-            details=entry.details,
-            previous_digest=previous,
-            digest=digest,
+    events = []
+    for entry in entries:
+        event_id += 1
+        digest = digest_of(event_id, at, entry, previous)
+        events.append(
+            AuditEvent(
+                event_id=event_id, at=at, entry=entry, previous_digest=previous, digest=digest
+            )
         )
-    )
-    return AuditEvent(
-        event_id=event_id, at=at, entry=entry, previous_digest=previous, digest=digest
-    )
+        previous = digest
+    connection.execute(insert(audit_events), [_row_of(event) for event in events])
+    return tuple(events)
+
+
+def _row_of(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "at": event.at,
+        **asdict(event.entry),
+        "previous_digest": event.previous_digest,
+        "digest": event.digest,
+    }
 
 
 def event_of(row: AnyRow) -> AuditEvent:

@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
 
+from archive.account_records import AuditEntry
 from archive.errors import LeaseLost
 from archive.operation_tables import paused_destinations
 from archive.records import ClaimedDelivery, DeliveryState
+from archive.repository.auditing import append_audit
 from archive.repository.rows import AnyRow, claimed_delivery_of
 from archive.repository.transactions import Transactions, database_now
 from archive.schema import deliveries, reports
@@ -80,11 +82,14 @@ class DeliveringRows(Transactions):
         dicom_status: int | None,
         reason: str = "",
         sent_as: str | None = None,
+        receipt: AuditEntry | None = None,
     ) -> None:
         """Record that the destination answered success, or a warning that means stored.
 
         Parameters
         ----------
+        receipt
+            The line of the audit trail that goes with it.
         sent_as
             The SOP class under which it took the object, where that is not the object's own.
 
@@ -105,6 +110,7 @@ class DeliveringRows(Transactions):
                 delivered_at=now,
                 sent_as=sent_as,
             )
+            append_audit(connection, [receipt] if receipt else [])
 
     def retry_delivery(
         self,

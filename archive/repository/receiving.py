@@ -1,6 +1,6 @@
 """What the node writes: instances as they arrive, and studies as they become complete."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,12 +106,16 @@ class ReceivingRows(Transactions):
         *,
         quiet_period_seconds: float,
         cap_seconds: float,
+        still_open: Collection[StudyUid] = (),
         decide: Decide = analyse_everything,
     ) -> int:
         """Queue the studies that are quiet for long enough, or open for too long.
 
         Parameters
         ----------
+        still_open
+            Of the caller's own associations: only the cap makes them complete, even where
+            `touch_receiving` came too late to say so.
         decide
             Asked for each of them what the rules of the site say; outside of any transaction, so
             it may take its time.
@@ -122,13 +126,20 @@ class ReceivingRows(Transactions):
             How many were queued, or kept because a rule discards them.
         """
         with self._reading() as connection:
-            due = _is_complete(database_now(connection), quiet_period_seconds, cap_seconds)
-            complete = connection.execute(
-                select(studies.c.study_uid, studies.c.revision)
+            now = database_now(connection)
+            due = _is_complete(now, quiet_period_seconds, cap_seconds)
+            found = connection.execute(
+                select(studies.c.study_uid, studies.c.revision, studies.c.receiving_since)
                 .where(due)
                 .order_by(studies.c.priority.desc(), studies.c.receiving_since)
                 .limit(MOST_AT_ONCE)
             ).all()
+            capped_since = now - timedelta(seconds=cap_seconds)
+            complete = [
+                row
+                for row in found
+                if row.study_uid not in still_open or row.receiving_since <= capped_since
+            ]
             images = _arrived_images(connection, [row.study_uid for row in complete])
         if not complete:
             return 0

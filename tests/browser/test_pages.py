@@ -1,6 +1,7 @@
 """The pages beside the reading page in a real browser: by keyboard, without a fault of access."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from pydicom import FileDataset
 
 from api.auth.accounts import add_token, add_user
 from archive.account_records import AuditEntry, Role, Scope
+from archive.association_records import AssociationOutcome
 from archive.database import Archive, open_archive
 from archive.records import DeliveryState, Presence
 from archive.review_records import ReviewReason, Verdict
 from config.settings import ArchiveSettings
 from tests.browser.site import Site, add_heat_map, fill, site
+from tests.builders.calls import A_CALL, REJECTED
 from tests.builders.people import a_review
 from tests.openid import Provider, openid_provider
 from tests.web import beating, report_radiograph
@@ -103,6 +106,20 @@ def settle(archive: Archive, folder: Path) -> None:
             archive.repository.give_up_prior_search(searched, words=words)
         else:
             archive.repository.finish_prior_search(searched, words=words)
+    archive.repository.record_associations(
+        [
+            replace(A_CALL, byte_count=41_000_000),
+            replace(
+                A_CALL,
+                outcome=AssociationOutcome.LOST,
+                words="the connection ended",
+                refused=1,
+                byte_count=18_000_000,
+            ),
+            REJECTED,
+        ],
+        keep=1000,
+    )
     for name, scope in (("nightly export", Scope.EXPORT), ("OHIF viewer", Scope.READ)):
         add_token(
             archive,
@@ -150,6 +167,7 @@ def test_no_page_has_a_fault_of_accessibility_or_breaks_the_policy(
     [delivery] = shown.archive.repository.deliveries(state=DeliveryState.GAVE_UP)
     for path in (
         "/ops", f"/ops/deliveries/{delivery.delivery_id}", "/model", "/studies", "/docs",
+        "/ops/associations", "/ops/associations?outcome=LOST",
         "/admin", f"/admin/users/{user.user_id}",
         "/admin/tokens", "/admin/audit?check=yes", "/me", "/help", "/display-test", "/sign-in",
     ):  # fmt: skip

@@ -28,6 +28,19 @@ def test_every_message_is_valid(tmp_path: Path) -> None:
     files = []
     entries: list[dict[str, Any]] = [
         {"study_uid": "1.2.3", "patient_id": "P 1", "address": "::1", "details": {"n": 1}},
+        {
+            "study_uid": "1.2.3",
+            "address": "10.0.0.7",
+            "details": {
+                "sender": "CT1",
+                "receiver": "HILUM",
+                "host": "pacs.hospital.example",
+                "kind": "dimse",
+                "instances": {"1.2.840.10008.5.1.4.1.1.1": 3},
+                "new": 0,
+            },
+        },
+        {"study_uid": "1.2.3", "details": {"kind": "fhir", "receiver": "ehr", "host": "::1"}},
         {"actor": "", "outcome": "refused", "details": {"login": "Ö<&>", "form": "audit"}},
     ]
     for action in AuditAction:

@@ -1,6 +1,7 @@
 """HTTPS by the web process itself, and behind a proxy: real handshakes, real forwarded headers."""
 
 import re
+import shutil
 import ssl
 import subprocess
 import threading
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from api.app import run
 from api.auth.accounts import add_user
 from archive.account_records import Role
 from archive.database import Archive
 from config.settings import Settings
+from tests.processes import wait_until
 from tests.web import web_settings
 from tests.web_server import free_port, running
 
@@ -35,10 +38,13 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("tls")
-    made = Pair(certificate=folder / "server.pem", key=folder / "server.key")
+    return a_pair(tmp_path_factory.mktemp("tls"), "hilum.example")
+
+
+def a_pair(folder: Path, name: str) -> Pair:
+    made = Pair(certificate=folder / f"{name}.pem", key=folder / f"{name}.key")
     subprocess.run(
-        ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=hilum.example",
+        ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={name}",
          "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-addext", "subjectAltName=IP:127.0.0.1",
          "-keyout", str(made.key), "-out", str(made.certificate)],
@@ -139,6 +145,61 @@ def test_a_certificate_of_no_use_stops_the_start_naming_the_setting(
         settings = over_tls(Pair(certificate=pair.certificate, key=key))
         with pytest.raises(OSError, match=words):
             run(settings, archive, threading.Event())
+
+
+def shown_certificate(settings: Settings, *options: str) -> str:
+    """The subject of the certificate that a new connection is shown, as openssl says it."""
+    found = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{settings.api.port}", *options],
+        input="", capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    subject = re.search(r"subject=.*", found.stdout)
+    assert subject is not None, found.stderr
+    return subject.group()
+
+
+@pytest.mark.parametrize("options", [("-noservername",), ("-servername", "hilum.example")])
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_renewed_certificate_is_shown_without_a_restart(
+    archive: Archive, tmp_path: Path, version: str, options: tuple[str, ...]
+) -> None:
+    first, second = a_pair(tmp_path, "first"), a_pair(tmp_path, "second")
+    used = Pair(certificate=tmp_path / "used.pem", key=tmp_path / "used.key")
+
+    def use(made: Pair) -> None:
+        shutil.copy(made.key, used.key)
+        shutil.copy(made.certificate, used.certificate)
+
+    use(first)
+    settings = over_tls(used)
+    with running(archive, settings):
+        assert "CN = first" in shown_certificate(settings, version, *options)
+        with capture_logs() as said:
+            used.certificate.write_text("no certificate at all")
+            wait_until(
+                lambda: any("the old ones stay" in one["event"] for one in said),
+                within_seconds=10,
+                what="the refusal of the broken file",
+            )
+        assert "CN = first" in shown_certificate(settings, version, *options)
+        use(second)
+        wait_until(
+            lambda: "CN = second" in shown_certificate(settings, version, *options),
+            within_seconds=10,
+            what="the new certificate",
+        )
+
+
+def test_who_asks_to_read_files_again_has_the_certificate_read_too(
+    archive: Archive, pair: Pair
+) -> None:
+    with running(archive, over_tls(pair)), capture_logs() as said:
+        archive.repository.ask_rule_reload(asked_by="SIGHUP")
+        wait_until(
+            lambda: any(one["event"] == "TLS files renewed" for one in said),
+            within_seconds=10,
+            what="the reading of the files",
+        )
 
 
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 from sqlalchemy import select
 
+from archive.account_records import AuditEntry
 from archive.database import Archive
 from archive.errors import LeaseLost
 from archive.records import ClaimedDelivery, DeliveryState, ProcessKind, ReportKind
@@ -152,6 +153,18 @@ def test_a_later_report_does_not_overtake_one_that_another_sender_is_just_claimi
         ).scalar_one()
         assert take(any_archive) == ()
     assert [claim.delivery_id for claim in take(any_archive)] == [first, first + 1]
+
+
+def test_a_delivery_and_its_line_in_the_audit_trail_are_one(any_archive: Archive) -> None:
+    repository = any_archive.repository
+    reported(any_archive)
+    [taken] = take(any_archive, limit=1)
+    line = AuditEntry(actor="sender", action="REPORT_SENT", study_uid=taken.study_uid)
+    repository.mark_delivered(taken, dicom_status=0, receipt=line)
+    with pytest.raises(LeaseLost):
+        repository.mark_delivered(taken, dicom_status=0, receipt=line)
+    assert [event.entry for event in repository.audit_events(limit=10)] == [line]
+    assert repository.verify_audit() == 1
 
 
 def test_whom_the_node_turned_away_adds_up(any_archive: Archive) -> None:

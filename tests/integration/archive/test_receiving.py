@@ -131,6 +131,21 @@ def test_a_study_is_queued_only_after_the_quiet_period(any_archive: Archive) -> 
     assert repository.study(STUDY).study.state is StudyState.QUEUED
 
 
+def test_a_study_whose_association_is_open_is_ended_by_the_hard_cap_alone(
+    any_archive: Archive,
+) -> None:
+    repository = any_archive.repository
+    repository.record_instance(an_arrival())
+
+    def queued(cap_seconds: float) -> int:
+        return repository.queue_complete_studies(
+            quiet_period_seconds=0, cap_seconds=cap_seconds, still_open={STUDY}
+        )
+
+    assert queued(cap_seconds=600) == 0
+    assert queued(cap_seconds=0) == 1
+
+
 def test_the_hard_cap_ends_a_study_that_is_never_quiet(any_archive: Archive) -> None:
     repository = any_archive.repository
     repository.record_instance(an_arrival())

@@ -90,8 +90,10 @@ def test_an_image_that_comes_while_the_rules_are_asked_waits_for_the_next_time(
         repository.record_instance(an_arrival(instance=2))
         return decision(is_analysed=False)
 
-    limits = {"quiet_period_seconds": 0.0, "cap_seconds": 600.0}
-    assert repository.queue_complete_studies(**limits, decide=decide) == 0
+    count = repository.queue_complete_studies(
+        quiet_period_seconds=0, cap_seconds=600, decide=decide
+    )
+    assert count == 0
     assert repository.study(STUDY).study.state is StudyState.RECEIVING
 
 

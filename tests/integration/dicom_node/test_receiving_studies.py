@@ -7,7 +7,7 @@ import pytest
 
 from archive.records import StudyState
 from tests.builders.dicom_files import STUDY_UID, radiograph, written
-from tests.integration.dicom_node.conftest import Node
+from tests.integration.dicom_node.conftest import Node, StartNode
 from tests.integration.dicom_node.peers import associated, dcmtk, incoming_is_empty, storescu
 from tests.processes import wait_until
 
@@ -67,6 +67,26 @@ def test_a_study_is_complete_once_its_association_is_gone_and_quiet(
     wait_until(
         lambda: node.study().study.state is StudyState.QUEUED,
         within_seconds=5,
+        what="the study being complete",
+    )
+
+
+def test_however_slow_the_archive_is_an_open_study_is_not_complete(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """With no quiet period at all each tick comes too late, as after a stall of the disk."""
+    node = start_node(quiet_period_seconds=0)
+    association = associated(node)
+    association.send_c_store(written(radiograph(), tmp_path))
+    received_at = node.study().study.last_received_at
+    wait_until(
+        lambda: _now(node) - received_at.timestamp() > 1.0, within_seconds=20, what="some ticks"
+    )
+    assert node.study().study.state is StudyState.RECEIVING
+    association.release()
+    wait_until(
+        lambda: node.study().study.state is StudyState.QUEUED,
+        within_seconds=20,
         what="the study being complete",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import FileDataset
 
+from archive.account_records import AuditAction
 from archive.database import Archive
 from archive.records import StudyState, StudyUid
 from config.settings import PeerSettings, Settings
@@ -127,6 +128,11 @@ def test_the_newest_priors_of_the_same_patient_come_and_are_kept_unread(
     study = archive.repository.study(StudyUid(NEWEST))
     assert study.study.reason == "fetched from pacs as a prior"
     assert study.instances[0].calling_ae_title == orthanc.ae_title
+    received = {
+        (line.entry.study_uid, line.entry.actor)
+        for line in archive.repository.audit_events(limit=100, action=AuditAction.STUDY_RECEIVED)
+    }
+    assert received >= {(one, f"ae:{orthanc.ae_title}") for one in (NEWEST, OLDER)}
     shown = [prior.study.study_uid for prior in archive.repository.priors(StudyUid(NEW))]
     assert shown == [NEWEST, OLDER]
 

@@ -13,14 +13,24 @@ from archive.database import Archive
 from config.destinations import ClientTlsSettings
 from config.settings import Settings, load_settings
 from config.syslog import SyslogSettings
-from dicom_node.audit_export import AT_ONCE, AuditExporter
+from dicom_node.audit_export import AT_ONCE, AuditFeed
 from dicom_node.backoff import BackOff
 from dicom_node.errors import PeerUnavailable
+from dicom_node.follower import Follower
 from dicom_node.syslog import SyslogServer
 from tests.builders.arrivals import an_arrival
 from tests.builders.audit import a_source
 from tests.builders.certificates import Authority
-from tests.integration.dicom_node.test_delivering import running_sender, sender_settings
+from tests.builders.dicom_files import radiograph, written
+from tests.builders.reports_to_send import a_study_with_reports
+from tests.conformance.test_audit_messages import judged
+from tests.integration.dicom_node.conftest import node_settings, running_node
+from tests.integration.dicom_node.test_delivering import (
+    destination,
+    running_sender,
+    sender_settings,
+    storescp,
+)
 from tests.processes import free_port, wait_until
 from tests.rsyslog import running_rsyslog
 from tests.web import a_client
@@ -35,11 +45,10 @@ def settings_for(port: int, **changes: Any) -> SyslogSettings:
     )
 
 
-def an_exporter(
-    archive: Archive, settings: SyslogSettings, claimant: str = "sender"
-) -> AuditExporter:
+def an_exporter(archive: Archive, settings: SyslogSettings, claimant: str = "sender") -> Follower:
     server = SyslogServer(settings, host="here", timeout_seconds=10)
-    return AuditExporter(archive, server, a_source(), claimant=claimant, back_off=SOON)
+    feed = AuditFeed(archive, server, a_source(), claimant=claimant)
+    return Follower(feed, back_off=SOON)
 
 
 def note(archive: Archive, count: int = 1) -> None:
@@ -48,7 +57,7 @@ def note(archive: Archive, count: int = 1) -> None:
         archive.repository.record_audit(entry)
 
 
-def send_all(exporter: AuditExporter) -> None:
+def send_all(exporter: Follower) -> None:
     while exporter.step(threading.Event()) == 0:
         pass
 
@@ -152,6 +161,47 @@ def test_two_senders_do_not_send_a_line_twice(any_archive: Archive) -> None:
     assert repository.claim_audit_lines("two", limit=10, lease_seconds=60) == ()
     assert len(repository.claim_audit_lines("one", limit=1, lease_seconds=0)) == 1
     assert len(repository.claim_audit_lines("two", limit=10, lease_seconds=60)) == 2
+
+
+@pytest.mark.peer("dcmtk")
+@pytest.mark.peer("jing")
+def test_what_is_received_and_what_is_delivered_reach_the_audit_server_as_valid_messages(
+    archive: Archive, tmp_path: Path
+) -> None:
+    syslog_port, pacs_port = free_port(), free_port()
+    settings = sender_settings(destination(pacs_port)).model_copy(
+        update={"syslog": settings_for(syslog_port)}
+    )
+    with (
+        running_rsyslog(tmp_path / "rsyslog", syslog_port) as rsyslog,
+        storescp(tmp_path / "pacs", pacs_port),
+        running_node(node_settings(), archive) as node,
+        running_sender(archive, settings=settings),
+    ):
+        node.send(written(radiograph(PatientID="P 1"), tmp_path))
+        rsyslog.wait_for(1)
+        a_study_with_reports(archive, study=7, reports=2)
+        got = rsyslog.wait_for(3)
+    files = []
+    for number, message in enumerate(got):
+        files.append(tmp_path / f"{number}.xml")
+        files[-1].write_text(message.partition("\ufeff")[2], encoding="utf-8")
+    judgement = judged(*files)
+    assert (judgement.returncode, judgement.stdout) == (0, "")
+    events = [ElementTree.parse(file).getroot() for file in files]  # noqa: S314  # our own
+    ours = [event.findall("EventIdentification/EventTypeCode")[-1] for event in events]
+    assert [one.attrib["csd-code"] for one in ours] == [
+        "STUDY_RECEIVED",
+        "REPORT_SENT",
+        "REPORT_SENT",
+    ]
+    ids = {
+        one.attrib["csd-code"]
+        for event in events
+        for one in event.findall("EventIdentification/EventID")
+    }
+    assert ids == {"110104"}
+    assert "P 1" in got[0]
 
 
 def whole_settings(port: int) -> Settings:

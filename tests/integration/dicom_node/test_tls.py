@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from archive.association_records import AssociationOutcome, AssociationQuery
 from archive.database import Archive
 from archive.records import DeliveryState
 from config.destinations import ClientTlsSettings, DimseDestination
@@ -215,6 +216,25 @@ def test_a_caller_who_never_shakes_hands_does_not_keep_others_out(
         assert echo(node, ClientTlsSettings(ca_certificates=authority.certificate)) > 0
 
 
+def test_the_log_of_associations_tells_who_found_no_agreement(
+    node: Node, authority: Authority
+) -> None:
+    with pytest.raises(PeerUnavailable):
+        echo(node, None)
+    assert echo(node, ClientTlsSettings(ca_certificates=authority.certificate)) > 0
+    query = AssociationQuery()
+
+    def outcomes() -> list[tuple[str, bool]]:
+        lines = node.archive.repository.associations(query, limit=10)
+        return sorted((one.outcome, one.is_tls) for one in lines)
+
+    expected = [("NO_REQUEST", True), ("RELEASED", True)]
+    wait_until(lambda: outcomes() == expected, within_seconds=10, what="both lines")
+    without = AssociationQuery(outcome=AssociationOutcome.NO_REQUEST)
+    (line,) = node.archive.repository.associations(without, limit=10)
+    assert line.words.startswith("no agreement on TLS")
+
+
 def test_a_node_whose_certificate_cannot_be_used_does_not_start(
     archive: Archive, tmp_path: Path
 ) -> None:
@@ -229,7 +249,7 @@ def known_as(client: Certificate, trusted: Path) -> ClientTlsSettings:
     )
 
 
-def echo(node: Node, tls: ClientTlsSettings) -> float:
+def echo(node: Node, tls: ClientTlsSettings | None) -> float:
     peer = Peer(ae_title="HILUM", host="localhost", port=node.port, tls=tls)
     return echo_peer(peer, calling_ae_title="TESTSCU", timeout_seconds=5)
 

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from archive.account_records import AuditAction, AuditEntry
-from dicom_node.audit_message import KINDS, AuditSource, audit_message
+from dicom_node.audit_kinds import KINDS
+from dicom_node.audit_message import AuditSource, audit_message
 from dicom_node.syslog import Severity, SyslogMessage, framed
 from tests.builders.audit import a_line, a_source
 
@@ -97,6 +98,63 @@ def test_a_study_is_named_and_its_patient_where_the_site_wants_it(names_patients
         for one in message.findall("ParticipantObjectIdentification")
     }
     assert found == {"1.2.3": ["110180"]} | ({"P<1>": ["2"]} if names_patients else {})
+
+
+RECEIVED = {"sender": "CT1", "receiver": "HILUM2", "instances": {"1.2": 3, "1.1": 1}, "new": 2}
+SENT = {"receiver": "PACS", "host": "10.0.0.2", "kind": "dimse", "instances": {"1.2": 1}}
+
+
+def participants(message: ElementTree.Element) -> list[tuple[str, ...]]:
+    """User, other name, whether it began, role, and where, of each."""
+    return [
+        (
+            one.attrib["UserID"],
+            one.attrib.get("AlternativeUserID", ""),
+            one.attrib["UserIsRequestor"],
+            *codes(one, "RoleIDCode"),
+            one.attrib["NetworkAccessPointID"],
+        )
+        for one in message.findall("ActiveParticipant")
+    ]
+
+
+def test_what_a_peer_sent_names_both_ends_and_counts_the_instances() -> None:
+    message = message_of("STUDY_RECEIVED", study_uid="1.9", address="10.0.0.7", details=RECEIVED)
+    assert codes(message, "EventIdentification/EventID") == ["110104"]
+    assert participants(message) == [
+        ("CT1", "AETITLES=CT1", "true", "110153", "10.0.0.7"),
+        ("HILUM", "AETITLES=HILUM2", "false", "110152", "hilum.hospital.example"),
+    ]
+    [study] = message.findall("ParticipantObjectIdentification")
+    classes = study.findall("ParticipantObjectDescription/SOPClass")
+    assert [one.attrib for one in classes] == [
+        {"UID": "1.1", "NumberOfInstances": "1"},
+        {"UID": "1.2", "NumberOfInstances": "3"},
+    ]
+
+
+@pytest.mark.parametrize(("new", "action_code"), [(2, "C"), (0, "R")])
+def test_what_was_here_before_is_not_created_again(new: int, action_code: str) -> None:
+    message = message_of("STUDY_RECEIVED", study_uid="1.9", details=RECEIVED | {"new": new})
+    identification = message.find("EventIdentification")
+    assert identification is not None
+    assert identification.attrib["EventActionCode"] == action_code
+
+
+def test_what_a_pacs_took_was_begun_by_us() -> None:
+    message = message_of("REPORT_SENT", actor="sender", study_uid="1.9", details=SENT)
+    assert codes(message, "EventIdentification/EventID") == ["110104"]
+    assert participants(message) == [
+        ("HILUM", "AETITLES=HILUM", "true", "110153", "hilum.hospital.example"),
+        ("PACS", "AETITLES=PACS", "false", "110152", "10.0.0.2"),
+    ]
+
+
+def test_what_a_receiver_of_other_messages_took_is_an_export() -> None:
+    message = message_of("REPORT_SENT", study_uid="1.9", details=SENT | {"kind": "hl7v2"})
+    assert codes(message, "EventIdentification/EventID") == ["110106"]
+    assert codes(message, "ActiveParticipant/RoleIDCode") == ["110153", "110154"]
+    assert codes(message, "ActiveParticipant/MediaIdentifier/MediaType") == ["110037"]
 
 
 def test_details_are_kept() -> None:

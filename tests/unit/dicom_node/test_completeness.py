@@ -47,7 +47,12 @@ def test_open_studies_are_touched_before_anything_is_queued_and_then_at_interval
     completeness = Completeness(
         rows, studies, quiet_period_seconds=60, cap_seconds=600, clock=lambda: seconds[0]
     )
-    limits = {"quiet_period_seconds": 60, "cap_seconds": 600, "decide": analyse_everything}
+    limits = {
+        "quiet_period_seconds": 60,
+        "cap_seconds": 600,
+        "still_open": {FIRST},
+        "decide": analyse_everything,
+    }
     assert completeness.tick() == 1
     assert rows.calls == [[FIRST], limits]
     seconds[0] += 0.5

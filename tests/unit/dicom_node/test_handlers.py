@@ -6,6 +6,7 @@ from pynetdicom.events import Event
 
 from archive.database import Archive
 from dicom_node.access import GuestList
+from dicom_node.call_log import CallLog
 from dicom_node.completeness import OpenStudies
 from dicom_node.handlers import Reception, handle_requested
 from dicom_node.rejections import Rejections
@@ -42,6 +43,7 @@ def reception(archive: Archive) -> Reception:
         open_studies=OpenStudies(),
         traffic=Traffic(),
         rejections=Rejections(),
+        calls=CallLog(is_tls=False, keep=100),
         maximum_associations=1,
     )
 
@@ -81,6 +83,7 @@ def test_a_request_that_cannot_be_judged_is_rejected_not_accepted(archive: Archi
         open_studies=OpenStudies(),
         traffic=Traffic(),
         rejections=Rejections(),
+        calls=CallLog(is_tls=False, keep=100),
         maximum_associations=1,
     )
     assert ask(request(), reception) == [(2, 1, 1)]
