@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, Insert, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archive.records import (
@@ -27,6 +27,21 @@ from archive.workflow import studies_that_may_become
 MOST_AT_ONCE = 200
 
 Decide = Callable[[Sequence[ArrivedImage]], RuleDecision]
+
+_IS_COMPLETE = and_(
+    studies.c.state == StudyState.RECEIVING,
+    or_(
+        studies.c.active_at <= bindparam("quiet_since"),
+        studies.c.receiving_since <= bindparam("open_since"),
+    ),
+)
+# Asked ten times a second: built once, because building takes longer than running.
+_COMPLETE_STUDIES = (
+    select(studies.c.study_uid, studies.c.revision)
+    .where(_IS_COMPLETE)
+    .order_by(studies.c.priority.desc(), studies.c.receiving_since)
+    .limit(MOST_AT_ONCE)
+)
 
 
 def analyse_everything(images: Sequence[ArrivedImage]) -> RuleDecision:
@@ -122,20 +137,15 @@ class ReceivingRows(Transactions):
             How many were queued, or kept because a rule discards them.
         """
         with self._reading() as connection:
-            due = _is_complete(database_now(connection), quiet_period_seconds, cap_seconds)
-            complete = connection.execute(
-                select(studies.c.study_uid, studies.c.revision)
-                .where(due)
-                .order_by(studies.c.priority.desc(), studies.c.receiving_since)
-                .limit(MOST_AT_ONCE)
-            ).all()
+            bounds = _bounds(database_now(connection), quiet_period_seconds, cap_seconds)
+            complete = connection.execute(_COMPLETE_STUDIES, bounds).all()
+            if not complete:
+                return 0
             images = _arrived_images(connection, [row.study_uid for row in complete])
-        if not complete:
-            return 0
         decisions = [(row, decide(images.get(row.study_uid, ()))) for row in complete]
         with self._writing() as connection:
             now = database_now(connection)
-            still_due = _is_complete(now, quiet_period_seconds, cap_seconds)
+            bounds = _bounds(now, quiet_period_seconds, cap_seconds)
             return sum(
                 connection.execute(
                     update(studies)
@@ -143,9 +153,10 @@ class ReceivingRows(Transactions):
                     .where(
                         studies.c.study_uid == row.study_uid,
                         studies.c.revision == row.revision,
-                        still_due,
+                        _IS_COMPLETE,
                     )
-                    .values(_decided(decision, now))
+                    .values(_decided(decision, now)),
+                    bounds,
                 ).rowcount
                 for row, decision in decisions
             )
@@ -286,14 +297,12 @@ class _NotNew(Exception):
     """The UID of an instance is known already; nothing was recorded."""
 
 
-def _is_complete(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> Any:
-    return and_(
-        studies.c.state == StudyState.RECEIVING,
-        or_(
-            studies.c.active_at <= now - timedelta(seconds=quiet_period_seconds),
-            studies.c.receiving_since <= now - timedelta(seconds=cap_seconds),
-        ),
-    )
+def _bounds(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> dict[str, datetime]:
+    """Return what `_IS_COMPLETE` compares with."""
+    return {
+        "quiet_since": now - timedelta(seconds=quiet_period_seconds),
+        "open_since": now - timedelta(seconds=cap_seconds),
+    }
 
 
 def _study_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
