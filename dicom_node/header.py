@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Collection
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -56,7 +57,6 @@ def read_header(
     HeaderUnreadable
         This is not a data set in that transfer syntax.
     """
-    tags: list[BaseTag | int] = [Tag(keyword) for keyword in keywords]
     try:
         with path.open("rb") as file:
             file.seek(data_set_offset)
@@ -66,9 +66,9 @@ def read_header(
                 transfer_syntax.is_implicit_VR,
                 transfer_syntax.is_little_endian,
                 stop_when=_is_bulk,
-                specific_tags=tags,
+                specific_tags=list(_tags(tuple(keywords))),
             )
-            _check_complete(header, tags)
+            _check_complete(header)
             return header
     except (
         EOFError,
@@ -101,9 +101,14 @@ def read_stored_header(path: Path, keywords: Collection[str]) -> tuple[Dataset, 
     return header, syntax
 
 
-def _check_complete(header: Dataset, tags: Collection[BaseTag | int]) -> None:
+@lru_cache(maxsize=64)
+def _tags(keywords: tuple[str, ...]) -> tuple[BaseTag, ...]:
+    return tuple(Tag(keyword) for keyword in keywords)
+
+
+def _check_complete(header: Dataset) -> None:
     """Refuse values that the end of the data cut off; half a Study UID names another study."""
-    for tag in tags:
+    for tag in header.keys():  # noqa: SIM118  # to iterate over a data set converts its elements
         element = header.get_item(tag)
         if isinstance(element, RawDataElement) and element.value is not None:
             is_defined = element.length != _UNDEFINED_LENGTH
