@@ -32,7 +32,7 @@ class Flushing:
         That is the folder itself, and each above it in which a name is new: one that another
         thread has just made, too, because nobody may rely on it before it is durable.
         """
-        missing = list(takewhile(lambda one: not one.is_dir(), (folder, *folder.parents)))
+        missing = _missing(folder)
         holders = [one.parent for one in missing]
         with self._lock:
             self._unsettled.update(holders)
@@ -41,8 +41,8 @@ class Flushing:
                 with contextlib.suppress(FileExistsError):
                     one.mkdir()
             with self._lock:
-                above = [one for one in folder.parents if one in self._unsettled]
-            yield (folder, *above)
+                unsettled = set(self._unsettled)
+            yield (folder, *(one for one in unsettled if one in folder.parents))
         finally:
             with self._lock:
                 self._unsettled -= Counter(holders)
@@ -59,6 +59,12 @@ class Flushing:
         flush_file(file)
         for one in waiting:
             one.result()
+
+
+def _missing(folder: Path) -> list[Path]:
+    if folder.is_dir():
+        return []
+    return list(takewhile(lambda one: not one.is_dir(), (folder, *folder.parents)))
 
 
 def flush_file(path: Path) -> None:
