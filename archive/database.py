@@ -53,7 +53,10 @@ def make_engine(database_url: str) -> Engine:
     if database_url.startswith(SQLITE_PREFIX):
         Path(database_url.removeprefix(SQLITE_PREFIX)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
-            database_url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+            database_url,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            # A connection forgets its pages whenever another has written: use the same one again.
+            pool_use_lifo=True,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)

@@ -1,8 +1,8 @@
 """The only disk I/O: objects are written whole and durable, read back checked, never changed.
 
 Durable means: written to a temporary file in the same file system, linked to its place, fsync of
-the file and of the folder (and of those above it, where it was made on the way), at one time. Paths
-are computed here from checked UIDs and never taken from a peer.
+the file and of the folder (and of those above it, where it was made on the way). Paths are computed
+here from checked UIDs and never taken from a peer.
 """
 
 import contextlib
@@ -12,11 +12,12 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 
 from archive.errors import ArchiveUnavailable, FileDamaged, FileMissing, StorageFull, UidInvalid
-from archive.flushing import Flushing, flush_file
+from archive.flushing import Flushing, flush, flush_file
 from archive.records import FileKey, InstanceKey
 
 INCOMING = "incoming"
@@ -169,7 +170,7 @@ class FileStore:
                 temporary.rename(target)
             else:
                 temporary.unlink()
-            self._flushing.flush(target, folders)
+            flush(target, folders)
         return FileKey(str(place))
 
     def _write(self, place: Path, content: bytes) -> FileKey:
@@ -183,13 +184,14 @@ class FileStore:
                 temporary.unlink(missing_ok=True)
 
 
+@lru_cache(maxsize=64)
 def _place(folder: str, key: InstanceKey, content_sha256: str) -> Path:
     study = check_uid(key.study_uid)
     name = check_uid(key.sop_instance_uid)
     check_uid(key.series_uid)
     # One level of 256 folders keeps every folder small with millions of studies.
-    folders = Path(folder) / sha256(study.encode()).hexdigest()[:2] / study
-    return folders / f"{name}-{content_sha256[:16]}.dcm"
+    group = sha256(study.encode()).hexdigest()[:2]
+    return Path(f"{folder}/{group}/{study}/{name}-{content_sha256[:16]}.dcm")
 
 
 @contextlib.contextmanager

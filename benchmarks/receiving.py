@@ -5,12 +5,11 @@ the sender, the same files go to both in alternating rounds; figures count as ra
 """
 
 import os
-import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +55,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, _receivers(Path(name)) as receivers:
         for load in LOADS:
             for associations in ASSOCIATIONS:
-                _compare(load, associations, receivers, Path(name) / "objects")
+                folder = Path(name) / f"{load.name}-{associations}"
+                _compare(load, associations, receivers, folder)
 
 
 class _receivers:  # noqa: N801  # read as a function
@@ -87,11 +87,11 @@ class _receivers:  # noqa: N801  # read as a function
 def _compare(load: Load, associations: int, receivers: Sequence[Receiver], folder: Path) -> None:
     seconds: dict[str, list[float]] = {receiver.name: [] for receiver in receivers}
     for number in range(ROUNDS):
-        for folders in _objects(load, associations, folder):
-            byte_count = sum(file.stat().st_size for one in folders for file in one.iterdir())
-            # Whoever comes second finds the files in memory: take turns.
-            for receiver in receivers if number % 2 else reversed(receivers):
-                seconds[receiver.name].append(_send(folders, receiver))
+        folders = _objects(load, associations, folder / str(number))
+        byte_count = sum(file.stat().st_size for one in folders for file in one.iterdir())
+        # Whoever comes second finds the files in memory: take turns.
+        for receiver in receivers if number % 2 else reversed(receivers):
+            seconds[receiver.name].append(_send(folders, receiver))
     medians = {name: statistics.median(found) for name, found in seconds.items()}
     images = load.count * associations
     for name, median in medians.items():
@@ -102,16 +102,19 @@ def _compare(load: Load, associations: int, receivers: Sequence[Receiver], folde
     print(f"ratio {medians['Orthanc'] / medians['hilum']:.2f} x (at least 1.2, aim 2)")
 
 
-def _objects(load: Load, associations: int, folder: Path) -> Iterator[list[Path]]:
-    """Make new objects, a folder per association, and remove them afterwards."""
+def _objects(load: Load, associations: int, folder: Path) -> list[Path]:
+    """Make new objects, a folder per association.
+
+    They stay until the end: a file system that has just deleted many files is slow to make new
+    ones, which says nothing of the receivers.
+    """
     folders = []
     for number in range(associations):
         folders.append(_made(folder / str(number)))
         for image in range(load.count):
             ds = radiograph(rows=load.pixels, columns=load.pixels)
             written(ds, folders[-1], f"{image}.dcm")
-    yield folders
-    shutil.rmtree(folder)
+    return folders
 
 
 def _send(folders: Sequence[Path], receiver: Receiver) -> float:

@@ -5,7 +5,9 @@ association of the next, so it catches everything. `handle_requested` does too, 
 swallows what it raises and would then let the caller in.
 """
 
+import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import structlog
@@ -172,25 +174,35 @@ def handle_ended(event: Event, how: str) -> None:
 
 
 def _after(kept: Kept, file: ReceivedFile, association: Association) -> StoreAnswer:
+    tell = partial(_tell, kept, file, _ends(association))
+    if kept.recorded is Recorded.CONFLICT:
+        return StoreAnswer(
+            status=StoreStatus.DUPLICATE_INSTANCE,
+            comment="UID is in use by another object",
+            afterwards=tell,
+        )
+    return StoreAnswer(status=StoreStatus.SUCCESS, afterwards=tell)
+
+
+def _tell(kept: Kept, file: ReceivedFile, ends: dict[str, str]) -> None:
+    """Write down what came of an object; a log that cannot be written ends no association."""
     key = kept.admission.key
     about = {
         "study": uid_digest(key.study_uid),
         "instance": uid_digest(key.sop_instance_uid),
         "byte_count": file.byte_count,
-        **_ends(association),
+        **ends,
     }
-    if kept.recorded is Recorded.CONFLICT:
-        _log.warning("object kept apart: its UID stands for another", **about)
-        return StoreAnswer(
-            status=StoreStatus.DUPLICATE_INSTANCE, comment="UID is in use by another object"
+    with contextlib.suppress(OSError):
+        if kept.recorded is Recorded.CONFLICT:
+            _log.warning("object kept apart: its UID stands for another", **about)
+            return
+        _log.info(
+            "object received" if kept.recorded is Recorded.NEW else "object received again",
+            sop_class=UID(file.heading.command.sop_class_uid).name,
+            transfer_syntax=file.heading.transfer_syntax.name,
+            **about,
         )
-    _log.info(
-        "object received" if kept.recorded is Recorded.NEW else "object received again",
-        sop_class=UID(file.heading.command.sop_class_uid).name,
-        transfer_syntax=file.heading.transfer_syntax.name,
-        **about,
-    )
-    return StoreAnswer(status=StoreStatus.SUCCESS)
 
 
 def _ends(association: Association) -> dict[str, str]:

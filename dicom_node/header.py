@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Collection
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +32,17 @@ _DEFLATED = (
     UID("1.2.840.10008.1.2.4.95"),
     UID("1.2.840.10008.1.2.4.205"),
 )
+# Whatever pydicom raises for what is no data set, or none in that transfer syntax.
+_UNREADABLE = (
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    struct.error,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 
 
 def read_header(
@@ -39,6 +51,7 @@ def read_header(
     data_set_offset: int,
     transfer_syntax: UID,
     keywords: Collection[str] = HEADER_TAGS,
+    beginning: bytes = b"",
 ) -> Dataset:
     """Return the named elements that stand before the pixels; values are not decoded.
 
@@ -50,36 +63,26 @@ def read_header(
         Where in bytes its data set begins.
     keywords
         Elements to read.
+    beginning
+        The first bytes of the data set, where they are at hand: the file is opened only if the
+        header does not end within them.
 
     Raises
     ------
     HeaderUnreadable
         This is not a data set in that transfer syntax.
     """
-    tags: list[BaseTag | int] = [Tag(keyword) for keyword in keywords]
+    tags = _tags(tuple(keywords))
     try:
+        if beginning and transfer_syntax not in _DEFLATED:
+            header = _read_beginning(beginning, transfer_syntax, tags)
+            if header is not None:
+                return header
         with path.open("rb") as file:
             file.seek(data_set_offset)
             source = _inflated(file) if transfer_syntax in _DEFLATED else file
-            header = read_dataset(
-                source,
-                transfer_syntax.is_implicit_VR,
-                transfer_syntax.is_little_endian,
-                stop_when=_is_bulk,
-                specific_tags=tags,
-            )
-            _check_complete(header, tags)
-            return header
-    except (
-        EOFError,
-        LookupError,
-        NotImplementedError,
-        RecursionError,
-        struct.error,
-        TypeError,
-        ValueError,
-        zlib.error,
-    ) as error:
+            return _read(source, transfer_syntax, tags, _BeforeBulk())
+    except _UNREADABLE as error:
         raise HeaderUnreadable(type(error).__name__) from None
 
 
@@ -101,18 +104,56 @@ def read_stored_header(path: Path, keywords: Collection[str]) -> tuple[Dataset, 
     return header, syntax
 
 
-def _check_complete(header: Dataset, tags: Collection[BaseTag | int]) -> None:
+class _BeforeBulk:
+    """Tells a reader to stop before the pixels, and remembers whether it came that far."""
+
+    def __init__(self) -> None:
+        self.is_reached = False
+
+    def __call__(self, tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        self.is_reached = int(tag) >= _FIRST_BULK_TAG
+        return self.is_reached
+
+
+def _read_beginning(
+    beginning: bytes, transfer_syntax: UID, tags: tuple[BaseTag, ...]
+) -> Dataset | None:
+    """Read a header from memory; None where it is cut off, or anything else is the matter."""
+    before_bulk = _BeforeBulk()
+    try:
+        header = _read(BytesIO(beginning), transfer_syntax, tags, before_bulk)
+    except (*_UNREADABLE, OSError):  # pydicom's own, where a sequence is cut off
+        return None
+    return header if before_bulk.is_reached else None
+
+
+def _read(
+    source: BinaryIO, transfer_syntax: UID, tags: tuple[BaseTag, ...], before_bulk: _BeforeBulk
+) -> Dataset:
+    header = read_dataset(
+        source,
+        transfer_syntax.is_implicit_VR,
+        transfer_syntax.is_little_endian,
+        stop_when=before_bulk,
+        specific_tags=list(tags),
+    )
+    _check_complete(header)
+    return header
+
+
+@lru_cache(maxsize=64)
+def _tags(keywords: tuple[str, ...]) -> tuple[BaseTag, ...]:
+    return tuple(Tag(keyword) for keyword in keywords)
+
+
+def _check_complete(header: Dataset) -> None:
     """Refuse values that the end of the data cut off; half a Study UID names another study."""
-    for tag in tags:
+    for tag in header.keys():  # noqa: SIM118  # to iterate over a data set converts its elements
         element = header.get_item(tag)
         if isinstance(element, RawDataElement) and element.value is not None:
             is_defined = element.length != _UNDEFINED_LENGTH
             if is_defined and len(element.value) < element.length:
                 raise EOFError
-
-
-def _is_bulk(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return int(tag) >= _FIRST_BULK_TAG
 
 
 def _inflated(file: BinaryIO) -> BinaryIO:

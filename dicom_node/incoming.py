@@ -1,5 +1,7 @@
 """A data set on its way in: fragments go to a temporary file as they come, hashed, never parsed.
 
+Only its beginning stays in memory, so that the header need not be read back from the file.
+
 The file lies in the archive's own file system, and nothing of it is left behind when an
 association is aborted.
 """
@@ -22,6 +24,8 @@ from dicom_node.statuses import StoreStatus
 # must depend on nothing but what was received, so that a repeat makes the same file.
 IMPLEMENTATION_CLASS_UID = UID("2.25.314340326202120153264171239915672474784")
 IMPLEMENTATION_VERSION_NAME = "HILUM"
+# A header hardly ever goes on behind this.
+_BEGINNING_BYTES = 1 << 15
 # Group, element, VR, length: explicit VR little endian, whatever the data set is in (PS3.10 7.1).
 _META_ELEMENT = struct.Struct("<HH2sH")
 
@@ -43,10 +47,12 @@ class ReceivedFile:
     data_set_offset: int
     file_sha256: str
     byte_count: int
+    beginning: bytes
+    """The first bytes of the data set, as they stand in the file."""
 
 
 class IncomingDataSet:
-    """Writes a data set to a file and keeps no bytes.
+    """Writes a data set to a file and keeps no bytes but the first.
 
     A fragment that cannot be kept (no room, a UID that is none) is dropped and the reason kept
     for `finish`: the protocol has no way to answer before the last fragment.
@@ -68,6 +74,7 @@ class IncomingDataSet:
         self._refusal: ObjectRefused | None = None
         self._path: Path | None = None
         self._file: BinaryIO | None = None
+        self._beginning = b""
         self._hash = sha256(usedforsecurity=False)
         self._offset = 0
         self._count = 0
@@ -78,6 +85,9 @@ class IncomingDataSet:
             return
         try:
             self._append(self._file or self._begin(), fragment)
+            wanted = _BEGINNING_BYTES - len(self._beginning)
+            if wanted > 0:
+                self._beginning += bytes(fragment[:wanted])
         except ObjectRefused as refusal:
             self._refuse(refusal)
         except OSError:
@@ -105,6 +115,7 @@ class IncomingDataSet:
             data_set_offset=self._offset,
             file_sha256=self._hash.hexdigest(),
             byte_count=self._count,
+            beginning=self._beginning,
         )
 
     def discard(self) -> None:

@@ -22,6 +22,7 @@ from archive.errors import UidInvalid
 from archive.files import check_uid
 from archive.records import InstanceKey, SeriesUid, SopInstanceUid, StudyAttributes, StudyUid
 from dicom_node.errors import ObjectRefused
+from dicom_node.plain_text import plain_text
 from dicom_node.statuses import StoreStatus
 
 Value = TypeVar("Value")
@@ -49,7 +50,7 @@ _ATTRIBUTES = {
 }
 _LONGEST_TEXT = 256
 
-HEADER_TAGS = [
+HEADER_TAGS = (
     "SpecificCharacterSet",
     "SOPClassUID",
     "SOPInstanceUID",
@@ -60,7 +61,7 @@ HEADER_TAGS = [
     "RequestedProcedurePriority",
     "RequestAttributesSequence",
     *_ATTRIBUTES.values(),
-]
+)
 """What has to be read of a header; all of it stands before the pixels."""
 
 
@@ -161,7 +162,10 @@ def _check_uid(uid: str, name: str) -> None:
 
 def _uid(header: Dataset, keyword: str) -> str:
     # Some senders pad UIDs with spaces where PS3.5 6.2 asks for one NUL.
-    return _read(lambda: str(header.get(keyword, "") or "")).strip(" \0")
+    text = plain_text(header, keyword)
+    if text is None:
+        text = _read(lambda: str(header.get(keyword, "") or ""))
+    return text.strip(" \0")
 
 
 def _text(header: Dataset, keyword: str, flaws: list[str]) -> str:
@@ -170,7 +174,8 @@ def _text(header: Dataset, keyword: str, flaws: list[str]) -> str:
         return "" if value is None else str(value)
 
     try:
-        text = read_checked(read)
+        plain = plain_text(header, keyword)
+        text = read_checked(read) if plain is None else plain
     except ValueError:
         flaws.append(f"{keyword} cannot be read")
         return ""

@@ -80,6 +80,7 @@ def examine(file: ReceivedFile) -> Admission:
             file.path,
             data_set_offset=file.data_set_offset,
             transfer_syntax=file.heading.transfer_syntax,
+            beginning=file.beginning,
         )
     except HeaderUnreadable:
         raise ObjectRefused(

@@ -1,6 +1,7 @@
 """The command sets of C-STORE (PS3.7 9.3.1): the request read, the response written. Pure."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_node.intake import Command
@@ -26,6 +27,10 @@ _US = struct.Struct("<H")
 _UL = struct.Struct("<L")
 
 
+def _nothing() -> None:
+    """Leave nothing to do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoreRequest:
     """A C-STORE request."""
@@ -44,6 +49,8 @@ class StoreAnswer:
 
     status: StoreStatus
     comment: str = ""
+    afterwards: Callable[[], None] = _nothing
+    """What can wait until the answer is on its way; must not raise."""
 
 
 def read_store_request(content: bytes, *, context_id: int) -> StoreRequest | None:

@@ -127,7 +127,10 @@ class Storing:
     def _answer(self, request: StoreRequest, data_set: IncomingDataSet) -> None:
         try:
             answer = self._serve(request, data_set)
-            self._send(write_store_response(request, answer), request.context_id)
+            try:
+                self._send(write_store_response(request, answer), request.context_id)
+            finally:
+                answer.afterwards()
         finally:
             data_set.discard()
             self._current = None

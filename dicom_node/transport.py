@@ -30,8 +30,8 @@ _PDU_SLACK_BYTES = 64
 # How long to sleep without a reason to wake: bounds how late timers and a stop are noticed.
 PATIENCE_SECONDS = 0.05
 _NOT_CONNECTED_SECONDS = 0.001
-# So that one is read while the next comes.
-_PDUS_READ_AHEAD = 2
+# What came while an object was made durable is taken in few reads, a small image in one.
+_PDUS_READ_AHEAD = 4
 
 
 def tune_socket(connection: socket.socket, *, timeout_seconds: float) -> None:

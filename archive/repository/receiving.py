@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, and_, case, or_, select, update
+from sqlalchemy import Connection, Dialect, Engine, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archive.records import (
@@ -18,6 +18,7 @@ from archive.records import (
     StudyState,
     StudyUid,
 )
+from archive.repository.prepared import Prepared
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import conflicts, instances, studies
 from archive.together import Together
@@ -27,6 +28,21 @@ from archive.workflow import studies_that_may_become
 MOST_AT_ONCE = 200
 
 Decide = Callable[[Sequence[ArrivedImage]], RuleDecision]
+
+_IS_COMPLETE = and_(
+    studies.c.state == StudyState.RECEIVING,
+    or_(
+        studies.c.active_at <= bindparam("quiet_since"),
+        studies.c.receiving_since <= bindparam("open_since"),
+    ),
+)
+# Asked ten times a second: built once, because building takes longer than running.
+_COMPLETE_STUDIES = (
+    select(studies.c.study_uid, studies.c.revision, studies.c.receiving_since)
+    .where(_IS_COMPLETE)
+    .order_by(studies.c.priority.desc(), studies.c.receiving_since)
+    .limit(MOST_AT_ONCE)
+)
 
 
 def analyse_everything(images: Sequence[ArrivedImage]) -> RuleDecision:
@@ -40,7 +56,7 @@ class ReceivingRows(Transactions):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._statements = _Statements.of(engine.dialect.name)
+        self._statements = _Statements.of(engine.dialect)
         # Associations that finish an object at the same moment share one commit.
         self._recording = Together(self._record_all, alone_after=(_NotNew,))
 
@@ -126,27 +142,20 @@ class ReceivingRows(Transactions):
             How many were queued, or kept because a rule discards them.
         """
         with self._reading() as connection:
-            now = database_now(connection)
-            due = _is_complete(now, quiet_period_seconds, cap_seconds)
-            found = connection.execute(
-                select(studies.c.study_uid, studies.c.revision, studies.c.receiving_since)
-                .where(due)
-                .order_by(studies.c.priority.desc(), studies.c.receiving_since)
-                .limit(MOST_AT_ONCE)
-            ).all()
-            capped_since = now - timedelta(seconds=cap_seconds)
+            bounds = _bounds(database_now(connection), quiet_period_seconds, cap_seconds)
+            found = connection.execute(_COMPLETE_STUDIES, bounds).all()
             complete = [
                 row
                 for row in found
-                if row.study_uid not in still_open or row.receiving_since <= capped_since
+                if row.study_uid not in still_open or row.receiving_since <= bounds["open_since"]
             ]
+            if not complete:
+                return 0
             images = _arrived_images(connection, [row.study_uid for row in complete])
-        if not complete:
-            return 0
         decisions = [(row, decide(images.get(row.study_uid, ()))) for row in complete]
         with self._writing() as connection:
             now = database_now(connection)
-            still_due = _is_complete(now, quiet_period_seconds, cap_seconds)
+            bounds = _bounds(now, quiet_period_seconds, cap_seconds)
             return sum(
                 connection.execute(
                     update(studies)
@@ -154,9 +163,10 @@ class ReceivingRows(Transactions):
                     .where(
                         studies.c.study_uid == row.study_uid,
                         studies.c.revision == row.revision,
-                        still_due,
+                        _IS_COMPLETE,
                     )
-                    .values(_decided(decision, now))
+                    .values(_decided(decision, now)),
+                    bounds,
                 ).rowcount
                 for row, decision in decisions
             )
@@ -168,16 +178,14 @@ class ReceivingRows(Transactions):
             # The study's row comes first: it is the lock under which its instances change. In one
             # order everywhere, so that several nodes do not wait for each other's locks.
             by_study = sorted(arrivals, key=lambda arrival: arrival.key.study_uid)
-            connection.execute(
-                self._statements.receive_study, [_study_row(one, now) for one in by_study]
+            self._statements.receive_study.run(
+                connection, [_study_row(one, now) for one in by_study]
             )
             by_instance = sorted(arrivals, key=lambda arrival: arrival.key.sop_instance_uid)
-            inserted = connection.execute(
-                self._statements.insert_instance,
-                [_instance_row(one, now) for one in by_instance],
-                execution_options={"preserve_rowcount": True},
+            count = self._statements.insert_instance.run(
+                connection, [_instance_row(one, now) for one in by_instance]
             )
-            if inserted.rowcount != len(arrivals):
+            if count != len(arrivals):
                 # Roll back: an instance that is known must not touch its study, and one that
                 # claims another study would leave that study empty behind.
                 raise _NotNew
@@ -201,42 +209,43 @@ class ReceivingRows(Transactions):
 class _Statements:
     """What every object needs; built once, because building takes longer than running."""
 
-    receive_study: Insert
-    insert_instance: Insert
+    receive_study: Prepared
+    insert_instance: Prepared
 
     @classmethod
-    def of(cls, dialect_name: str) -> "_Statements":
-        dialect = postgresql if dialect_name == "postgresql" else sqlite
-        study = dialect.insert(studies)
+    def of(cls, dialect: Dialect) -> "_Statements":
+        inserting = postgresql if dialect.name == "postgresql" else sqlite
+        study = inserting.insert(studies)
         arrived, known = study.excluded, studies.c
         is_open = known.state == StudyState.RECEIVING
-        return cls(
-            receive_study=study.on_conflict_do_update(
-                index_elements=[known.study_uid],
-                set_={
-                    "state": StudyState.RECEIVING,
-                    "last_received_at": arrived.last_received_at,
-                    "active_at": arrived.active_at,
-                    # A further image of a study that is still open does not move its hard cap.
-                    "receiving_since": case(
-                        (is_open, known.receiving_since), else_=arrived.receiving_since
-                    ),
-                    "claimed_by": None,
-                    "lease_until": None,
-                    "is_read": False,
-                    "priority": case(
-                        (known.priority < arrived.priority, arrived.priority),
-                        else_=known.priority,
-                    ),
-                    "revision": known.revision + 1,
-                    "changed_at": arrived.changed_at,
-                },
-                # Not IN, whose values are expanded anew for each statement and never for many.
-                where=or_(
-                    *(known.state == one for one in studies_that_may_become(StudyState.RECEIVING))
+        receive_study = study.on_conflict_do_update(
+            index_elements=[known.study_uid],
+            set_={
+                "state": StudyState.RECEIVING,
+                "last_received_at": arrived.last_received_at,
+                "active_at": arrived.active_at,
+                # A further image of a study that is still open does not move its hard cap.
+                "receiving_since": case(
+                    (is_open, known.receiving_since), else_=arrived.receiving_since
                 ),
+                "claimed_by": None,
+                "lease_until": None,
+                "is_read": False,
+                "priority": case(
+                    (known.priority < arrived.priority, arrived.priority), else_=known.priority
+                ),
+                "revision": known.revision + 1,
+                "changed_at": arrived.changed_at,
+            },
+            # Not IN, whose values are expanded anew for each statement and never for many.
+            where=or_(
+                *(known.state == one for one in studies_that_may_become(StudyState.RECEIVING))
             ),
-            insert_instance=dialect.insert(instances).on_conflict_do_nothing(),
+        )
+        insert_instance = inserting.insert(instances).on_conflict_do_nothing()
+        return cls(
+            receive_study=Prepared(receive_study, dialect),
+            insert_instance=Prepared(insert_instance, dialect),
         )
 
 
@@ -297,14 +306,12 @@ class _NotNew(Exception):
     """The UID of an instance is known already; nothing was recorded."""
 
 
-def _is_complete(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> Any:
-    return and_(
-        studies.c.state == StudyState.RECEIVING,
-        or_(
-            studies.c.active_at <= now - timedelta(seconds=quiet_period_seconds),
-            studies.c.receiving_since <= now - timedelta(seconds=cap_seconds),
-        ),
-    )
+def _bounds(now: datetime, quiet_period_seconds: float, cap_seconds: float) -> dict[str, datetime]:
+    """Return what `_IS_COMPLETE` compares with."""
+    return {
+        "quiet_since": now - timedelta(seconds=quiet_period_seconds),
+        "open_since": now - timedelta(seconds=cap_seconds),
+    }
 
 
 def _study_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
@@ -328,6 +335,10 @@ def _study_row(arrival: Arrival, now: datetime) -> dict[str, Any]:
         "receiving_since": now,
         "attempt": 0,
         "revision": 1,
+        "is_read": False,
+        "rule": "",
+        "rules_sha256": "",
+        "changed_at": now,
     }
 
 

@@ -1,10 +1,9 @@
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
-from archive.flushing import Flushing
+from archive.flushing import Flushing, flush
 
 
 def test_a_missing_folder_is_made_and_flushed_with_those_that_name_it(tmp_path: Path) -> None:
@@ -31,22 +30,21 @@ def test_nobody_relies_on_a_folder_that_another_is_still_making_durable(tmp_path
 def test_a_file_and_its_folders_are_all_flushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flushed, lock, fsync = [], threading.Lock(), os.fsync
+    flushed, fsync = [], os.fsync
 
     def noting(descriptor: int) -> None:
-        with lock:
-            flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noting)
-    flushing, folder = Flushing(), tmp_path / "a"
-    with flushing.folder(folder) as folders:
+    folder = tmp_path / "a"
+    with Flushing().folder(folder) as folders:
         (folder / "file").write_bytes(b"radiograph")
-        flushing.flush(folder / "file", folders)
-    assert set(flushed) == {folder / "file", folder, tmp_path}
+        flush(folder / "file", folders)
+    assert flushed == [folder / "file", folder, tmp_path]
 
 
 def test_a_folder_that_cannot_be_flushed_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"radiograph")
     with pytest.raises(FileNotFoundError):
-        Flushing().flush(tmp_path / "file", [tmp_path / "gone"])
+        flush(tmp_path / "file", [tmp_path / "gone"])

@@ -93,6 +93,7 @@ def received(path: Path) -> ReceivedFile:
         data_set_offset=0,
         file_sha256="",
         byte_count=0,
+        beginning=b"",
     )
 
 

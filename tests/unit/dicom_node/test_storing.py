@@ -1,6 +1,7 @@
 """Any fragmentation of the same message makes the same file; what is no message ends in order."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +119,32 @@ def test_a_request_without_a_data_set_is_answered_at_once(scene: Scene) -> None:
     scene.take(*command(store_command(*UIDS, with_data_set=False)))
     assert scene.refused == [StoreStatus.CANNOT_UNDERSTAND]
     assert scene.sent == [CONTEXT]
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_can_wait_is_done_behind_the_answer(tmp_path: Path, is_gone: bool) -> None:
+    happened: list[str] = []
+
+    def send(_command: bytes, _context_id: int) -> None:
+        happened.append("answer")
+        if is_gone:
+            raise ConnectionResetError
+
+    files = FileStore(tmp_path)
+    storing = Storing(
+        transfer_syntax_of={CONTEXT: UID(ExplicitVRLittleEndian)}.get,
+        open_data_set=lambda heading: IncomingDataSet(files, minimum_free_bytes=0, heading=heading),
+        serve=lambda _request, _data_set: StoreAnswer(
+            status=StoreStatus.SUCCESS, afterwards=lambda: happened.append("log")
+        ),
+        send=send,
+        pass_on=lambda _value: False,
+    )
+    with pytest.raises(ConnectionResetError) if is_gone else nullcontext():
+        for value in values_of(memoryview(b"".join([*command(), *data()]))):
+            storing.take(value)
+    assert happened == ["answer", "log"]
+    assert list(files.incoming.iterdir()) == []
 
 
 def test_it_is_busy_from_the_first_fragment_to_the_answer(scene: Scene) -> None:
