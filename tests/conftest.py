@@ -45,8 +45,9 @@ def _missing(peer: str) -> str:
         raise pytest.UsageError(f"unknown peer {peer!r}")
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     absent = [name for name in programs[peer] if shutil.which(name, path=search) is None]
-    if peer == "pixelmed" and not (JAVA_JARS / "pixelmed.jar").exists():
-        absent.append("pixelmed.jar")
+    if peer == "pixelmed":
+        jars = ("pixelmed.jar", "Saxon-HE.jar")
+        absent.extend(name for name in jars if not (JAVA_JARS / name).exists())
     if peer == "orthanc" and os.geteuid() != 0:
         absent.append("the right to make a network namespace")
     return ", ".join(absent)
