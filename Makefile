@@ -8,6 +8,9 @@ BIN := .venv/bin
 # tests of one file stay in one process and share its servers.
 # No other test runs beside the browser's: a page that waits for its turn tells nothing.
 WORKERS ?= 2
+# One core for each: threads that wait in turns for two cores spin half of the time away.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test report setup setup-test peers check check-code check-pages lock clean
 
