@@ -27,6 +27,7 @@ from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
 from config.settings import Settings
+from config.starting import collector_at_rest
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -96,15 +97,21 @@ def _offer_setup(settings: Settings, archive: Archive) -> None:
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
     archive = opened_archive(settings.archive)
     log.info("starting", kind=part)
-    run, refused, status = _entry_of(part)
-    archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
-    try:
-        run(settings, archive, stop, on_ready=_say_ready)
-    except refused as error:
-        fail(f"{part}: {error}", status=status)
-    finally:
-        with contextlib.suppress(ArchiveError):
-            archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STOPPED))
+    with collector_at_rest() as wake_collector:
+        run, refused, status = _entry_of(part)
+        archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
+
+        def begin() -> None:
+            wake_collector()
+            _say_ready()
+
+        try:
+            run(settings, archive, stop, on_ready=begin)
+        except refused as error:
+            fail(f"{part}: {error}", status=status)
+        finally:
+            with contextlib.suppress(ArchiveError):
+                archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STOPPED))
     log.info("stopped", kind=part)
 
 
