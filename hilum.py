@@ -196,6 +196,7 @@ def demo(
     """Show a radiograph's whole way: a PACS, the node, real associations, reports in the PACS."""
     from dicom_node.demo_pacs import running_pacs
 
+    chosen = _files_to_send(studies) if studies else []
     # The demonstration's own corner; what an earlier one left there is of no use.
     shutil.rmtree(DEMO_FOLDER, ignore_errors=True)
     stop = _stop_on_signals()
@@ -208,7 +209,7 @@ def demo(
         archive = opened_archive(settings.archive)
         commands = [_command_for(part, ["--config", str(file)]) for part in ProcessKind]
         group = ProcessGroup(commands, stop)
-        files = [studies] if studies else _write_samples(DEMO_FOLDER / "samples")
+        files = chosen or _write_samples(DEMO_FOLDER / "samples")
 
         def show() -> None:
             _say_ready()
@@ -222,6 +223,15 @@ def demo(
         status = group.run(on_ready=show)
         archive.repository.dispose()
     raise typer.Exit(status)
+
+
+def _files_to_send(studies: Path) -> list[Path]:
+    from dicom_node.demonstration import DemonstrationFailed, files_to_send
+
+    try:
+        return files_to_send(studies)
+    except DemonstrationFailed as error:
+        fail(f"demo: {error}")
 
 
 def _add_demo_user(archive: Archive) -> str:
