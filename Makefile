@@ -30,7 +30,7 @@ check:
 	  $(addprefix --ignore=,tests/browser $(BESIDE))
 
 check-beside: check-code
-	nice -n 19 $(BIN)/python -m pytest $(BESIDE)
+	nice -n 10 $(BIN)/python -m pytest $(BESIDE)
 
 check-code:
 	$(BIN)/ruff format --check .
