@@ -6,10 +6,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 # As many as there are cores: four on two cores took no less time. The slowest folders come first; the
 # tests of one file stay in one process and share its servers.
-# No other test runs beside the browser's: a page that waits for its turn tells nothing.
+# Beside the browser's tests runs only what gives way to them (nice): a page that waits for its turn
+# tells nothing.
 WORKERS ?= 2
+# One core for each: threads that wait in turns for two cores spin half of the time away.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test report setup setup-test peers check check-code check-pages lock clean
+# The folders whose tests start no servers that others wait for.
+BESIDE := tests/unit tests/conformance
+
+.PHONY: demo test report setup setup-test peers check check-beside check-code check-pages lock clean
 
 demo: setup
 	$(BIN)/hilum demo $(if $(ONCE),--once) $(if $(STUDIES),--studies "$(STUDIES)")
@@ -18,8 +25,12 @@ test: setup-test peers
 	$(MAKE) --no-print-directory check
 
 check:
-	$(MAKE) --no-print-directory -j2 --output-sync=target check-code check-pages
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	$(MAKE) --no-print-directory -j2 --output-sync=target check-beside check-pages
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  $(addprefix --ignore=,tests/browser $(BESIDE))
+
+check-beside: check-code
+	nice -n 10 $(BIN)/python -m pytest $(BESIDE)
 
 check-code:
 	$(BIN)/ruff format --check .

@@ -27,6 +27,7 @@ from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
 from config.settings import Settings
+from config.starting import collector_at_rest
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -96,15 +97,21 @@ def _offer_setup(settings: Settings, archive: Archive) -> None:
 def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
     archive = opened_archive(settings.archive)
     log.info("starting", kind=part)
-    run, refused, status = _entry_of(part)
-    archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
-    try:
-        run(settings, archive, stop, on_ready=_say_ready)
-    except refused as error:
-        fail(f"{part}: {error}", status=status)
-    finally:
-        with contextlib.suppress(ArchiveError):
-            archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STOPPED))
+    with collector_at_rest() as wake_collector:
+        run, refused, status = _entry_of(part)
+        archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
+
+        def begin() -> None:
+            wake_collector()
+            _say_ready()
+
+        try:
+            run(settings, archive, stop, on_ready=begin)
+        except refused as error:
+            fail(f"{part}: {error}", status=status)
+        finally:
+            with contextlib.suppress(ArchiveError):
+                archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STOPPED))
     log.info("stopped", kind=part)
 
 
@@ -189,6 +196,7 @@ def demo(
     """Show a radiograph's whole way: a PACS, the node, real associations, reports in the PACS."""
     from dicom_node.demo_pacs import running_pacs
 
+    chosen = _files_to_send(studies) if studies else []
     # The demonstration's own corner; what an earlier one left there is of no use.
     shutil.rmtree(DEMO_FOLDER, ignore_errors=True)
     stop = _stop_on_signals()
@@ -201,7 +209,7 @@ def demo(
         archive = opened_archive(settings.archive)
         commands = [_command_for(part, ["--config", str(file)]) for part in ProcessKind]
         group = ProcessGroup(commands, stop)
-        files = [studies] if studies else _write_samples(DEMO_FOLDER / "samples")
+        files = chosen or _write_samples(DEMO_FOLDER / "samples")
 
         def show() -> None:
             _say_ready()
@@ -215,6 +223,15 @@ def demo(
         status = group.run(on_ready=show)
         archive.repository.dispose()
     raise typer.Exit(status)
+
+
+def _files_to_send(studies: Path) -> list[Path]:
+    from dicom_node.demonstration import DemonstrationFailed, files_to_send
+
+    try:
+        return files_to_send(studies)
+    except DemonstrationFailed as error:
+        fail(f"demo: {error}")
 
 
 def _add_demo_user(archive: Archive) -> str:

@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from api.audit import AuditAction
 from api.auth.accounts import add_token, add_user, offer_password_link
 from api.errors import ApiError
-from archive.account_records import COMMAND_LINE, AuditEntry, Role, Scope
+from archive.account_records import COMMAND_LINE, AuditAction, AuditEntry, Role, Scope
 from archive.database import Archive
 from archive.errors import ArchiveError
 from config.command_line import ConfigOption, SecretsOption, fail, site_settings

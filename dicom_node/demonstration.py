@@ -13,7 +13,7 @@ from archive.records import Study, StudyDetail, StudyState, StudyUid
 from config.settings import NodeSettings
 from dicom_node.demo_pacs import Pacs
 from dicom_node.errors import DicomNodeError
-from dicom_node.send import send_files
+from dicom_node.send import files_in, send_files
 
 CALLING_AE_TITLE = "DEMO"
 POLL_SECONDS = 0.2
@@ -37,6 +37,20 @@ class ShownStudy:
     """As the PACS keeps them."""
 
 
+def files_to_send(folder: Path) -> list[Path]:
+    """Return what there is in a folder, or the one file that is named.
+
+    Raises
+    ------
+    DemonstrationFailed
+        Nothing.
+    """
+    files = list(files_in([folder]))
+    if not files:
+        raise DemonstrationFailed("there is no DICOM object to send")
+    return files
+
+
 def send_all(files: Sequence[Path], node: NodeSettings) -> list[StudyUid]:
     """Send files over real associations; returns their studies in order.
 
@@ -58,8 +72,6 @@ def send_all(files: Sequence[Path], node: NodeSettings) -> list[StudyUid]:
             raise DemonstrationFailed(f"sending {answer.path.name}: {answer.words}")
         header = dcmread(answer.path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
         studies.append(StudyUid(header.StudyInstanceUID))
-    if not studies:
-        raise DemonstrationFailed("there is no DICOM object to send")
     return list(dict.fromkeys(studies))
 
 

@@ -62,7 +62,7 @@ def send_files(
     """
     prepare_pynetdicom()
     sendable: list[_Sendable] = []
-    for path in _files_in(paths):
+    for path in files_in(paths):
         found = _look_at(path)
         if isinstance(found, FileAnswer):
             yield found
@@ -81,7 +81,8 @@ def send_files(
                 association.release()
 
 
-def _files_in(paths: Iterable[Path]) -> Iterator[Path]:
+def files_in(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files as they are named, and all files in folders."""
     for path in paths:
         if path.is_dir():
             yield from sorted(found for found in path.rglob("*") if found.is_file())

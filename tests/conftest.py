@@ -4,6 +4,7 @@ A test names the peer program it needs with ``@pytest.mark.peer("dcmtk")``. Wher
 not installed the test is skipped and named at the end; with ``REQUIRE_PEERS=1`` it fails instead.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -20,6 +21,10 @@ DATA_VARIABLE = "HILUM_TEST_DATA"
 PEERS_ARE_REQUIRED = os.environ.get("REQUIRE_PEERS") == "1"
 
 JAVA_JARS = Path("/usr/share/java")
+
+# What the tests import makes a million objects that stay: the garbage collector would look through
+# them again and again, for a third of the time that it takes to collect the tests.
+gc.disable()
 
 
 def _missing(peer: str) -> str:
@@ -45,8 +50,9 @@ def _missing(peer: str) -> str:
         raise pytest.UsageError(f"unknown peer {peer!r}")
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     absent = [name for name in programs[peer] if shutil.which(name, path=search) is None]
-    if peer == "pixelmed" and not (JAVA_JARS / "pixelmed.jar").exists():
-        absent.append("pixelmed.jar")
+    if peer == "pixelmed":
+        jars = ("pixelmed.jar", "Saxon-HE.jar")
+        absent.extend(name for name in jars if not (JAVA_JARS / name).exists())
     if peer == "orthanc" and os.geteuid() != 0:
         absent.append("the right to make a network namespace")
     return ", ".join(absent)
@@ -54,6 +60,15 @@ def _missing(peer: str) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", help="folder that the tests of pages write their pictures to")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -115,14 +130,45 @@ def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database without a row, every migration done; to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    file = folder / "hilum.db"
+    _make_tables(f"sqlite:///{file}", folder)
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a database without a row, every migration done; to be copied."""
+    with postgres.new_database() as url:
+        _make_tables(url, tmp_path_factory.mktemp("migrated"))
+        yield url.rpartition("/")[2]
+
+
+def _make_tables(database_url: str, folder: Path) -> None:
+    open_archive(ArchiveSettings(root=folder, database_url=database_url)).repository.dispose()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database, on SQLite and on PostgreSQL."""
+    """An empty database, on SQLite and on PostgreSQL; with tables where `any_archive` is asked for.
+
+    To make the tables takes longer than most tests, so they are copied.
+    """
+    has_tables = "any_archive" in request.fixturenames
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'hilum.db'}"
+        file = tmp_path / "hilum.db"
+        if has_tables:
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite:///{file}"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    with server.new_database() as url:
+    like = request.getfixturevalue("migrated_postgresql") if has_tables else "template1"
+    with server.new_database(like=like) as url:
         yield url
 
 
@@ -135,11 +181,12 @@ def any_archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
+def archive(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Archive]:
     """An empty archive on SQLite."""
-    settings = ArchiveSettings(
-        root=tmp_path / "files", database_url=f"sqlite:///{tmp_path / 'hilum.db'}"
+    file = tmp_path / "hilum.db"
+    shutil.copyfile(migrated_sqlite, file)
+    opened = open_archive(
+        ArchiveSettings(root=tmp_path / "files", database_url=f"sqlite:///{file}")
     )
-    opened = open_archive(settings)
     yield opened
     opened.repository.dispose()

@@ -3,8 +3,8 @@
 # Where not, the tests that need them are skipped and named, or fail under REQUIRE_PEERS=1.
 set -u
 packages="dcmtk dicom3tools iproute2 openssl orthanc orthanc-dicomweb libpixelmed-java \
-default-jdk-headless postgresql rsyslog rsyslog-openssl jing openjph-tools chromium \
-fonts-dejavu-core docker-compose"
+libsaxonhe-java default-jdk-headless postgresql rsyslog rsyslog-openssl jing openjph-tools \
+chromium fonts-dejavu-core docker-compose"
 
 missing=""
 for package in $packages; do

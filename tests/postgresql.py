@@ -71,9 +71,10 @@ class PostgresServer:
         return False
 
     @contextlib.contextmanager
-    def new_database(self) -> Iterator[str]:
+    def new_database(self, *, like: str = "template1") -> Iterator[str]:
+        """A database for the time of a block, a copy of another one to which nobody is joined."""
         name = f"test_{uuid.uuid4().hex}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {like}")
         try:
             yield f"postgresql://hilum@127.0.0.1:{self.port}/{name}"
         finally:

@@ -148,5 +148,5 @@ class Serving:
 
     def ready_checks(self) -> tuple[int, dict[str, Any]]:
         """Ask /health/ready: the HTTP status and the checks by name."""
-        answer = httpx.get(f"{self.site.web}/health/ready", timeout=10)
+        answer = httpx.get(f"{self.site.web}/health/ready", timeout=60)
         return answer.status_code, answer.json()

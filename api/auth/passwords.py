@@ -1,5 +1,7 @@
 """Passwords: what may be one, and their Argon2 hashes (RFC 9106)."""
 
+from functools import cache
+
 from pwdlib import PasswordHash
 from pwdlib.exceptions import PwdlibError
 
@@ -8,8 +10,6 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 256
 
 _hasher = PasswordHash.recommended()
-# Compared with where there is no such account, so that the answer takes as long as otherwise.
-_NOBODYS_HASH = _hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
@@ -19,11 +19,19 @@ def hash_password(password: str) -> str:
 
 def is_password(password: str, kept_hash: str | None) -> bool:
     """Return whether a password has this hash; takes its time also where there is none."""
+    # Made for either kind of account, so that the first answer takes as long for both.
+    nobodys_hash = _nobodys_hash()
     try:
-        fits = _hasher.verify(password, kept_hash or _NOBODYS_HASH)
+        fits = _hasher.verify(password, kept_hash or nobodys_hash)
     except PwdlibError:
         return False
     return fits and kept_hash is not None
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Return what is compared where there is no such account; made when first needed."""
+    return _hasher.hash("nobody has this password")
 
 
 def fault_of_password(password: str, login: str) -> str:

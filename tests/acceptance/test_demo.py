@@ -32,3 +32,4 @@ def test_a_demonstration_without_anything_to_send_says_so(tmp_path: Path) -> Non
     )  # fmt: skip
     assert shown.returncode == 1
     assert "no DICOM object to send" in shown.stderr
+    assert shown.stdout == ""  # before anything is started

@@ -30,12 +30,22 @@ def test_node_and_worker_in_two_shells_work_as_one_group(tmp_path: Path) -> None
 def test_readiness_names_the_part_that_is_missing(tmp_path: Path) -> None:
     site = Site(folder=tmp_path / "site")
     with site.serving("api") as api, site.serving("node"), site.serving("sender"):
-        status, checks = api.ready_checks()
-        assert status == httpx.codes.SERVICE_UNAVAILABLE
-        missing = [name for name, check in checks["checks"].items() if not check["is_ok"]]
-        assert missing == ["worker"]
+        # On a busy machine the beat of a part that works may be late; it is missing for a moment.
+        wait_until(
+            lambda: missing_parts(api) == ["worker"], within_seconds=60, what="only one missing"
+        )
+        assert api.ready_checks()[0] == httpx.codes.SERVICE_UNAVAILABLE
         with site.serving("worker"):
-            wait_until(lambda: api.ready_checks()[0] == httpx.codes.OK, within_seconds=20)
+            wait_until(
+                lambda: api.ready_checks()[0] == httpx.codes.OK,
+                within_seconds=60,
+                what="readiness of all parts",
+            )
+
+
+def missing_parts(serving: Serving) -> list[str]:
+    _, answer = serving.ready_checks()
+    return [name for name, check in answer["checks"].items() if not check["is_ok"]]
 
 
 def test_the_group_says_ready_once_and_ends_cleanly(tmp_path: Path) -> None:

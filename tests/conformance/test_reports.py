@@ -32,10 +32,11 @@ from tests.builders.reports import (
 )
 from tests.builders.studies import as_dataset
 from tests.unit.inference.report.tree import named
-from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, enough_to_cover, pixelmed
+from tests.validators import dciodvfy, dsr_html, dsr_text, dsrdump, pixelmed
 
 STATEMENTS = tuple(Statement)
 BROKEN = "with a wrong relation"
+OUT_OF_PLACE = "with an item that no template knows there"
 
 
 def _reports() -> dict[str, Dataset]:
@@ -105,8 +106,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for number, (name, report) in enumerate((REPORTS | NOTES).items()):
         paths[name] = folder / f"{number}.dcm"
         paths[name].write_bytes(encode(report))
-    paths[BROKEN] = folder / "broken.dcm"
-    paths[BROKEN].write_bytes(encode(_with_a_wrong_relation()))
+    for name, make in (
+        (BROKEN, _with_a_wrong_relation),
+        (OUT_OF_PLACE, _with_an_item_out_of_place),
+    ):
+        paths[name] = folder / f"{make.__name__}.dcm"
+        paths[name].write_bytes(encode(make()))
     return paths
 
 
@@ -118,19 +123,21 @@ def _with_a_wrong_relation() -> Dataset:
     return report
 
 
-# PixelMed is slow: of the dirty ones it reads as many as hold every place of the tree.
-FOR_PIXELMED = [
-    *(name for name in REPORTS | NOTES if not name.startswith("dirty: ")),
-    *(name for name in enough_to_cover(REPORTS) if name.startswith("dirty: ")),
-]
+def _with_an_item_out_of_place() -> Dataset:
+    report = an_ai_result(radiograph())
+    (group,) = named(report, "Measurement Group")
+    (identifier,) = named(group, "Tracking Identifier")
+    report.ContentSequence.append(identifier)
+    return report
 
 
 @pytest.fixture(scope="module", autouse=True)
 def pixelmed_at_work(files: dict[str, Path]) -> Iterator[Future[dict[Path, list[str]]]]:
     """PixelMed takes the longest, so it begins first and is asked last."""
     with ThreadPoolExecutor() as beside:
-        paths = [*(files[name] for name in FOR_PIXELMED), files[BROKEN]]
-        yield beside.submit(pixelmed, paths)
+        # Broken ones first: nothing of them may be left over for those after them.
+        names = [BROKEN, OUT_OF_PLACE, *REPORTS, *NOTES]
+        yield beside.submit(pixelmed, [files[name] for name in names])
 
 
 @pytest.fixture
@@ -176,7 +183,7 @@ def test_dcmtk_has_nothing_to_complain_of(files: dict[str, Path], name: str) -> 
 
 @pytest.mark.peer("pixelmed")
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", FOR_PIXELMED)
+@pytest.mark.parametrize("name", REPORTS | NOTES)
 def test_pixelmed_has_nothing_to_complain_of(
     files: dict[str, Path], pixelmed_complaints: dict[Path, list[str]], name: str
 ) -> None:
@@ -206,6 +213,8 @@ def test_pixelmed_bites_where_the_template_is_broken(
     files: dict[str, Path], pixelmed_complaints: dict[Path, list[str]]
 ) -> None:
     assert "Incorrect relationship" in pixelmed_complaints[files[BROKEN]][0]
+    (complaint,) = pixelmed_complaints[files[OUT_OF_PLACE]]
+    assert "Content Item not in template" in complaint
 
 
 @pytest.mark.peer("dcmtk")

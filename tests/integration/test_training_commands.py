@@ -123,7 +123,6 @@ def test_evaluate_takes_the_raw_folder(
 def test_seed_recipe_learns_on_a_limited_set(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
-    torch.set_num_threads(2)
     data = kaggle_folder(tmp_path_factory.mktemp("many"), train=230, test=1)
 
     result = hilum_train(

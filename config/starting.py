@@ -1,0 +1,26 @@
+"""Starts a process without looking for garbage among what it imports, all of which stays."""
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def collector_at_rest() -> Iterator[Callable[[], None]]:
+    """Let Python's collector rest from here on; gives what wakes it, as the end of the block does.
+
+    To import torch and MONAI makes a million objects, and the collector would look through them
+    again and again: a fifth of a worker's start. What is there when it wakes it never looks at, so
+    that no collection in service takes half a second either.
+    """
+    gc.disable()
+    try:
+        yield _wake
+    finally:
+        gc.unfreeze()  # what libraries made is taken down with them at the end
+        gc.enable()
+
+
+def _wake() -> None:
+    gc.freeze()
+    gc.enable()
