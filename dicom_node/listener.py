@@ -1,7 +1,6 @@
 """The node process: opens the port, queues complete studies, and stops without losing an object."""
 
 import contextlib
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -284,7 +283,6 @@ def run(
         target=PriorFetcher(settings, archive).run, args=(stop,), daemon=True
     )
     fetcher.start()
-    _settle_memory()
     on_ready()
     beat_at = time.monotonic()
     try:
@@ -296,16 +294,6 @@ def run(
     finally:
         listener.close()
         _log.info("stopped listening", port=settings.node.port)
-
-
-def _settle_memory() -> None:
-    """Take what stays for ever out of every later search for garbage.
-
-    Such a search holds up every association, for a tenth of a second where it goes through all that
-    was imported; pynetdicom has one made every few seconds, Python itself as objects come.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _attempt(work: Callable[[], None], stop: threading.Event) -> None:
