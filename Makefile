@@ -4,17 +4,17 @@
 # make lock   pins the newest versions that fit pyproject.toml (needs uv)
 PYTHON ?= python3
 BIN := .venv/bin
-# As many as there are cores: four on two cores took no less time. The slowest folders come first; the
-# tests of one file stay in one process and share its servers.
+# Twice the cores of a small machine: tests that wait for servers leave room for others. The slowest
+# folders come first; the tests of one file stay in one process and share its servers.
 # Beside the browser's tests runs only what gives way to them (nice): a page that waits for its turn
 # tells nothing.
-WORKERS ?= 2
+WORKERS ?= 4
 # One core for each: threads that wait in turns for two cores spin half of the time away.
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 
-# The folders whose tests start no servers that others wait for.
-BESIDE := tests/unit tests/conformance
+# The tests that start no servers that others wait for.
+BESIDE := tests/unit tests/conformance $(wildcard tests/integration/test_training_*.py)
 
 .PHONY: demo test report setup setup-test peers check check-beside check-code check-pages lock clean
 
@@ -30,7 +30,7 @@ check:
 	  $(addprefix --ignore=,tests/browser $(BESIDE))
 
 check-beside: check-code
-	nice -n 10 $(BIN)/python -m pytest $(BESIDE)
+	nice -n 10 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(BESIDE)
 
 check-code:
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ from training.run import RUN_FILE
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
-    kaggle = kaggle_folder(tmp_path_factory.mktemp("kaggle"), train=32, test=8)
+    kaggle = kaggle_folder(tmp_path_factory.mktemp("kaggle"), train=16, test=2)
     result = hilum_train("prepare", "--data", kaggle, "--out", folder)
     assert result.exit_code == 0, result.output
     return folder
