@@ -9,12 +9,11 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 
-from training.dataset import LOWEST_FILMS, NO_FOLD, Example, PreparedSet
+from training.dataset import LOWEST_FILMS, NO_FOLD, VALIDATION_FOLD, Example, PreparedSet
 from training.split import linked_groups
 
 # `person12`, `IM-0115-0001`, `NORMAL2-IM-0501-0001`: the first number after a letter or its hyphen.
 PATIENT_KEY = re.compile(r"^(?P<series>person|(?:NORMAL\d*-)?IM-)(?P<number>\d+)")
-BLOCK_FOLD = 0
 
 
 def lowest_films_held_out(prepared: PreparedSet, *, share: float) -> PreparedSet:
@@ -30,25 +29,26 @@ def lowest_films_held_out(prepared: PreparedSet, *, share: float) -> PreparedSet
     """
     rows = [i for i, example in enumerate(prepared.examples) if example.fold != NO_FOLD]
     known = [prepared.examples[row] for row in rows]
-    limits = _limits(known, share)
+    places = [_place(example) for example in known]
+    limits = _limits(places, share)
     groups = linked_groups(known)
     held = {
         group
-        for example, group in zip(known, groups, strict=True)
-        if _place(example)[1] < limits[_place(example)[0]]
+        for (series, number), group in zip(places, groups, strict=True)
+        if number < limits[series]
     }
     examples = list(prepared.examples)
     for row, group in zip(rows, groups, strict=True):
-        split, fold = ("validation", BLOCK_FOLD) if group in held else ("train", BLOCK_FOLD + 1)
+        is_held = group in held
+        split, fold = ("validation", VALIDATION_FOLD) if is_held else ("train", VALIDATION_FOLD + 1)
         examples[row] = replace(examples[row], split=split, fold=fold)
     return replace(prepared, examples=tuple(examples), held_out=LOWEST_FILMS)
 
 
-def _limits(examples: list[Example], share: float) -> dict[str, int]:
+def _limits(places: list[tuple[str, int]], share: float) -> dict[str, int]:
     """Of each series, the number from which on films are trained on."""
     numbers: dict[str, list[int]] = defaultdict(list)
-    for example in examples:
-        series, number = _place(example)
+    for series, number in places:
         numbers[series].append(number)
     return {series: sorted(found)[int(len(found) * share)] for series, found in numbers.items()}
 

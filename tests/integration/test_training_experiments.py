@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from typer.testing import CliRunner, Result
 
 from config.training import DEFAULT_TRAINING_FILE
 from tests.builders.kaggle import kaggle_folder
 from tests.builders.published_bundles import a_bundle
-from training.commands import app
+from tests.builders.training_commands import hilum_train as train
 from training.dataset import load
 from training.experiments import OUTCOME_FILE
 from training.run import HISTORY_FILE, RUN_FILE
@@ -62,10 +61,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def train(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def page(folder: Path, name: str) -> dict[str, dict[str, list[str]]]:
