@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, text
 from archive.account_records import AuditEntry, AuditEvent
 from archive.account_tables import audit_events
 from archive.errors import AuditBroken
+from archive.repository.newest import newest_first
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions, database_now
 
@@ -44,12 +45,9 @@ class AuditRows(Transactions):
         for name, value in wanted.items():
             if value is not None:
                 statement = statement.where(audit_events.c[name] == value)
-        if before is not None:
-            statement = statement.where(audit_events.c.event_id < before)
+        statement = newest_first(statement, audit_events.c.event_id, limit=limit, before=before)
         with self._reading() as connection:
-            rows = connection.execute(
-                statement.order_by(audit_events.c.event_id.desc()).limit(limit)
-            ).all()
+            rows = connection.execute(statement).all()
         return tuple(event_of(row) for row in rows)
 
     def verify_audit(self) -> int:

@@ -15,6 +15,7 @@ from archive.association_records import (
 )
 from archive.operation_tables import associations
 from archive.repository.auditing import append_audit
+from archive.repository.newest import newest_first
 from archive.repository.rows import AnyRow
 from archive.repository.transactions import Transactions
 
@@ -66,9 +67,9 @@ class CallingRows(Transactions):
             Only lines with a smaller number: those that follow on the next page.
         """
         statement = select(associations).where(*_wanted(query))
-        if before is not None:
-            statement = statement.where(associations.c.association_id < before)
-        statement = statement.order_by(associations.c.association_id.desc()).limit(limit)
+        statement = newest_first(
+            statement, associations.c.association_id, limit=limit, before=before
+        )
         with self._reading() as connection:
             return tuple(_association_of(row) for row in connection.execute(statement))
 

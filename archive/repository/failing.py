@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from archive.operation_records import FailureQuery
 from archive.records import Delivery, DeliveryState
+from archive.repository.newest import newest_first
 from archive.repository.reading import deliveries_with_reports
 from archive.repository.rows import delivery_of
 from archive.repository.transactions import Transactions
@@ -30,9 +31,7 @@ class FailingRows(Transactions):
             Only deliveries with a smaller number: those that follow on the next page.
         """
         statement = deliveries_with_reports().where(_has_failed(), *_wanted(query))
-        if before is not None:
-            statement = statement.where(deliveries.c.delivery_id < before)
-        statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
+        statement = newest_first(statement, deliveries.c.delivery_id, limit=limit, before=before)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
 

@@ -14,6 +14,7 @@ from archive.records import (
     StudyUid,
 )
 from archive.repository.cursors import cursor_at, place_of
+from archive.repository.newest import newest_first
 from archive.repository.outcomes import results_of
 from archive.repository.rows import delivery_of, instance_of, report_of, study_of
 from archive.repository.transactions import Transactions
@@ -154,9 +155,7 @@ class ReadingRows(Transactions):
             statement = statement.where(deliveries.c.state == state)
         if destination is not None:
             statement = statement.where(deliveries.c.destination == destination)
-        if before is not None:
-            statement = statement.where(deliveries.c.delivery_id < before)
-        statement = statement.order_by(deliveries.c.delivery_id.desc()).limit(limit)
+        statement = newest_first(statement, deliveries.c.delivery_id, limit=limit, before=before)
         with self._reading() as connection:
             return tuple(delivery_of(row) for row in connection.execute(statement))
 
