@@ -87,9 +87,9 @@ class Recipe(_Frozen):
         return self.main_epochs + (self.finish.epochs if self.finish else 0)
 
     @property
-    def smallest_size(self) -> int:
-        """Fewest pixels per side of any epoch."""
-        return min(self.size_of(epoch) for epoch in range(self.epochs))
+    def last_size(self) -> int:
+        """Pixels per side of the last epoch, at which the finished network looks."""
+        return self.size_of(self.epochs - 1)
 
     def size_of(self, epoch: int) -> int:
         """Image size in pixels per side in the given epoch, counted from 0."""

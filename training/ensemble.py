@@ -92,7 +92,7 @@ def teaching_of(
         networks=tuple(member.finished.network.to(ranks.device) for member in members),
         origins=tuple(member.origin for member in members),
         share=share,
-        size=max(member.finished.recipe.smallest_size for member in members),
+        sizes=tuple(member.finished.recipe.last_size for member in members),
     )
 
 
@@ -136,7 +136,7 @@ def _logits(members: Sequence[Member], part: Part, ranks: Ranks, change: Change)
 
 def _score(finished: FinishedRun, part: Part, ranks: Ranks, change: Change) -> np.ndarray:
     network: RadiographNet = finished.network.to(ranks.device)
-    size = finished.recipe.size_of(finished.recipe.epochs - 1)
+    size = finished.recipe.last_size
     return score(network, part.images, size=size, device=ranks.device, change=change)
 
 

@@ -95,7 +95,7 @@ class Teaching:
     networks: tuple[RadiographNet, ...]
     origins: tuple[Origin, ...]
     share: float  # of the teachers' answer in the target; the rest is the label
-    size: int  # pixels per side that the teachers see at least
+    sizes: tuple[int, ...]  # pixels per side at which each teacher looks
 
 
 def open_run(

@@ -11,7 +11,9 @@ SCORING_BATCH = 64
 
 
 def reduced(batch: torch.Tensor, size: int) -> torch.Tensor:
-    """Take a batch, (N, 1, rows, columns), to fewer pixels per side without aliasing."""
+    """Take a batch, (N, 1, rows, columns), to at most so many pixels per side without aliasing."""
+    if batch.shape[-1] <= size:
+        return batch
     return functional.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
 
 
@@ -48,9 +50,7 @@ def score(
     logits = []
     for rows in images.split(SCORING_BATCH):
         batch = change(rows[:, None].float() / 255.0)
-        if batch.shape[-1] != size:
-            batch = reduced(batch, size)
-        batch = batch.to(device, memory_format=torch.channels_last)
+        batch = reduced(batch, size).to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=not full_precision):
             scores = pneumonia_logit(network(batch).float())
             if averages_flip:

@@ -140,7 +140,7 @@ class Trainer:
         fetched = time.perf_counter()
         limits = finish.augmentation if finish else recipe.augmentation
         size = recipe.size_of(epoch)
-        drawn_size = max(size, self.teaching.size) if self.teaching else size
+        drawn_size = max(size, *self.teaching.sizes) if self.teaching else size
         batch = augment(images, size=drawn_size, limits=limits, generator=generator)
         targets = functional.one_hot(classes, recipe.classes).float()
         targets = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / recipe.classes
@@ -150,16 +150,17 @@ class Trainer:
         tally.augmenting_seconds += time.perf_counter() - fetched
         if self.teaching:
             targets = self._taught(batch, targets, self.teaching)
-        if drawn_size > size:
-            batch = reduced(batch, size)
-        return _Drawn(images=batch, targets=targets, classes=classes)
+        return _Drawn(images=reduced(batch, size), targets=targets, classes=classes)
 
     @torch.no_grad()
     def _taught(
         self, batch: torch.Tensor, targets: torch.Tensor, teaching: Teaching
     ) -> torch.Tensor:
         """Blend in the teachers' mean answer to the very images the network sees, Beyer 2022."""
-        answers = [self._scores(network, batch).softmax(dim=1) for network in teaching.networks]
+        answers = [
+            self._scores(network, reduced(batch, size)).softmax(dim=1)
+            for network, size in zip(teaching.networks, teaching.sizes, strict=True)
+        ]
         return targets.lerp(torch.stack(answers).mean(dim=0), teaching.share)
 
     def _scores(self, network: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
