@@ -29,6 +29,7 @@ GATE_TAPS = {
     "densenet121": "0.denseblock3",
     "vgg16": "23",
     "mobilenet_v2": "13",
+    "efficientnet_lite0": "5",
 }
 SMALL_SIDE = 16  # pixels
 # Features are compared on a logarithm that is linear below this.

