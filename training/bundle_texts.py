@@ -217,8 +217,9 @@ def _calibrated(by: Origin | None) -> str:
         return "temperature and threshold come from both."
     return (
         f"temperature and threshold come from {_named(by)}, a network of the same kind\n"
-        "that was trained without the lowest film numbers: from its answers to those films, plain\n"
-        'and changed ("film block"; these lines are that network\'s figures).'
+        "that was trained without the lowest film numbers: the temperature from its answers to\n"
+        "those, plain and changed, the threshold from the plain ones, which are of another time\n"
+        '("film block"; these lines are that network\'s figures).'
     )
 
 

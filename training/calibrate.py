@@ -35,21 +35,25 @@ class ValidationLogits:
     shifted: np.ndarray
     classes: np.ndarray
 
-    def calibrate(self, target_sensitivity: float) -> Calibration:
+    def calibrate(self, target_sensitivity: float, *, of_another_time: bool) -> Calibration:
         """Fit the temperature to plain and shifted images together, the threshold to each.
 
         Plain validation alone is answered almost without error and would leave the network sure of
         itself on any other hospital's images. The wanted share of the ill must be found among the
-        plain images and among the shifted ones.
+        plain images and among the shifted ones; or among the plain ones alone where these are of
+        another time than the training images and so need no made-up shift.
         """
         classes = np.tile(self.classes, len(self.shifted))
         temperature = fit_temperature(
             np.concatenate([self.plain, self.shifted.ravel()]),
             np.concatenate([self.classes, classes]),
         )
+        looks = [(self.plain, self.classes)]
+        if not of_another_time:
+            looks.append((self.shifted.ravel(), classes))
         thresholds = [
             find_threshold(expit(logits[labels != NORMAL_INDEX] / temperature), target_sensitivity)
-            for logits, labels in ((self.plain, self.classes), (self.shifted.ravel(), classes))
+            for logits, labels in looks
         ]
         return Calibration(temperature=temperature, threshold=min(thresholds))
 

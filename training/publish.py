@@ -145,7 +145,9 @@ def publish(
         if judge
         else None
     )
-    calibration = (judged or validation).calibrate(settings.target_sensitivity)
+    calibration = (judged or validation).calibrate(
+        settings.target_sensitivity, of_another_time=judged is not None
+    )
     manifest = _manifest(finished, identity, calibration, settings)
     classifier = Classifier(finished.network, manifest, PUBLISHER_DEVICE)
     measured = [

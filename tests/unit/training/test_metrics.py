@@ -74,7 +74,7 @@ def test_calibration_lowers_the_loss_and_keeps_the_wanted_sensitivity_on_both_se
     logits = 6 * rng.normal(np.where(classes > 0, 1.0, -1.0), 1.0, (3, 900))
     scored = ValidationLogits(plain=logits[0], shifted=logits[1:] - 2, classes=classes)
 
-    found = scored.calibrate(0.95)
+    found = scored.calibrate(0.95, of_another_time=False)
 
     plain, shifted = (scored.figures(found, shifted=shifted) for shifted in (False, True))
     assert plain.sensitivity > shifted.sensitivity
@@ -82,6 +82,18 @@ def test_calibration_lowers_the_loss_and_keeps_the_wanted_sensitivity_on_both_se
     assert shifted.images == 2 * plain.images
     probabilities = expit(logits[0] / found.temperature)
     assert log_loss(classes > 0, probabilities) < log_loss(classes > 0, expit(logits[0]))
+
+
+def test_films_of_another_time_need_no_made_up_shift_for_their_threshold() -> None:
+    rng = np.random.default_rng(3)
+    classes = rng.integers(0, 3, 900)
+    logits = 6 * rng.normal(np.where(classes > 0, 1.0, -1.0), 1.0, (3, 900))
+    scored = ValidationLogits(plain=logits[0], shifted=logits[1:] - 2, classes=classes)
+
+    found = scored.calibrate(0.95, of_another_time=True)
+
+    assert 0.95 <= scored.figures(found, shifted=False).sensitivity < 0.96
+    assert found.temperature == scored.calibrate(0.95, of_another_time=False).temperature
 
 
 def test_threshold_misses_no_more_than_allowed() -> None:
