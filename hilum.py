@@ -5,6 +5,7 @@ are imported by the command that needs them, so that every other command starts 
 """
 
 import contextlib
+import importlib
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -46,7 +47,9 @@ DEMO_LOGIN = "demo"
 @app.command("check-config")
 def check_config(file: Path, secrets: SecretsOption = None) -> None:
     """Check a settings file: ends with 0, or names the file and the key at fault."""
-    _checked_rules(site_settings(file, secrets))
+    settings = site_settings(file, secrets)
+    _checked_rules(settings)
+    _checked_model(settings)
     typer.echo(f"{file}: ok")
 
 
@@ -163,6 +166,17 @@ def _checked_rules(settings: Settings) -> None:
         load_rules(settings)
     except RulesInvalid as error:
         fail(str(error), status=CONFIGURATION_ERROR)
+
+
+def _checked_model(settings: Settings) -> None:
+    """End the command if the model bundle of the site is not here, or not as it was published."""
+    from inference.bundle import bundle_folder, verify_bundle
+    from inference.errors import BundleInvalid
+
+    try:
+        verify_bundle(bundle_folder(settings.model.bundle, settings.installed_bundles))
+    except BundleInvalid as error:
+        fail(f"model.bundle: {error}", status=CONFIGURATION_ERROR)
 
 
 def _reload_on_hangup(settings: Settings) -> None:
@@ -329,75 +343,39 @@ def _mount(asked: str) -> None:
     """Mount the commands of the rooms; those that import heavy ones only when asked for."""
     app.add_typer(jobs, name="jobs")
     app.add_typer(database, name="db")
-    for names, mount in _MOUNTED_WHEN_ASKED.items():
-        if asked in ("", "--help", *names):
-            mount()
+    if asked == "jobs":
+        jobs.command("show")(_in_room("api.job_commands:show"))
+    if asked in ("user", "token", "audit", *_FOR_HELP):
+        _in_room("api.commands:add_commands")(app, archive_of_site)
+    for name, place in _GROUPS.items():
+        if asked in (name, *_FOR_HELP):
+            app.add_typer(_in_room(place), name=name)
+    for name, place in _COMMANDS.items():
+        if asked in (name, *_FOR_HELP):
+            app.command(name)(_in_room(place))
 
 
-def _mount_archive() -> None:
-    from archive.destination_commands import app as destinations
-    from archive.storage_commands import archive, backup
-
-    app.add_typer(destinations, name="destinations")
-    app.add_typer(archive, name="archive")
-    app.command()(backup)
+def _in_room(place: str) -> Any:  # a command, or a group of them
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
-def _mount_network() -> None:
-    from dicom_node.commands import echo, send
-    from dicom_node.pull_command import pull_studies
-
-    app.command()(echo)
-    app.command()(send)
-    app.command("pull")(pull_studies)
-
-
-def _mount_rules() -> None:
-    from dicom_node.rules_commands import app as rules
-
-    app.add_typer(rules, name="rules")
-
-
-def _mount_models() -> None:
-    from inference.commands import app as models
-
-    app.add_typer(models, name="model")
-
-
-def _mount_web() -> None:
-    from api.commands import add_commands
-
-    add_commands(app, archive_of_site)
-
-
-def _mount_jobs() -> None:
-    from api.job_commands import show
-
-    jobs.command("show")(show)
-
-
-def _mount_export() -> None:
-    from api.export_commands import export
-
-    app.command("export")(export)
-
-
-def _mount_training() -> None:
-    from training.commands import app as training
-
-    app.add_typer(training, name="train")
-
-
-# By what is typed first.
-_MOUNTED_WHEN_ASKED: dict[tuple[str, ...], Callable[[], None]] = {
-    ("destinations", "archive", "backup"): _mount_archive,
-    ("echo", "send", "pull"): _mount_network,
-    ("rules",): _mount_rules,
-    ("model",): _mount_models,
-    ("jobs",): _mount_jobs,
-    ("user", "token", "audit"): _mount_web,
-    ("export",): _mount_export,
-    ("train",): _mount_training,
+# Typed for a list of all commands.
+_FOR_HELP = ("", "--help")
+# Groups of commands and single ones by what is typed first: where they are.
+_GROUPS = {
+    "destinations": "archive.destination_commands:app",
+    "archive": "archive.storage_commands:archive",
+    "rules": "dicom_node.rules_commands:app",
+    "model": "inference.commands:app",
+    "train": "training.commands:app",
+}
+_COMMANDS = {
+    "backup": "archive.storage_commands:backup",
+    "echo": "dicom_node.commands:echo",
+    "send": "dicom_node.commands:send",
+    "pull": "dicom_node.pull_command:pull_studies",
+    "export": "api.export_commands:export",
 }
 
 

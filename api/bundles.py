@@ -7,18 +7,18 @@ from pathlib import Path
 from api.errors import UnknownThing
 from api.figures import BundleBody
 from archive.records import ModelIdentity
-from config.settings import ModelSettings
+from config.settings import Settings
 from inference.bundle import (
     CARD_FILE,
-    SHIPPED_BUNDLES,
     BundleManifest,
     bundle_folder,
+    folders_of_bundles,
     read_manifest,
 )
 from inference.errors import BundleInvalid
 
 
-def calibrated_on(settings: ModelSettings, model: ModelIdentity) -> date | None:
+def calibrated_on(settings: Settings, model: ModelIdentity) -> date | None:
     """Return when a model was calibrated; None where its bundle is not on this host."""
     for _, manifest in _bundles(settings):
         if (manifest.version, manifest.weights_sha256) == (model.version, model.weights_sha256):
@@ -26,10 +26,10 @@ def calibrated_on(settings: ModelSettings, model: ModelIdentity) -> date | None:
     return None
 
 
-def bundle_in_use(settings: ModelSettings) -> BundleManifest | None:
+def bundle_in_use(settings: Settings) -> BundleManifest | None:
     """Return the manifest of the bundle that the settings name; None where it is not here."""
     try:
-        return read_manifest(bundle_folder(settings.bundle))
+        return read_manifest(_in_use(settings))
     except BundleInvalid:
         return None
 
@@ -49,7 +49,7 @@ def bundle_body(manifest: BundleManifest | None) -> BundleBody | None:
     )
 
 
-def card_of(settings: ModelSettings, version: str) -> str:
+def card_of(settings: Settings, version: str) -> str:
     """Return the card of the bundle of a version, in Markdown.
 
     Raises
@@ -66,10 +66,14 @@ def card_of(settings: ModelSettings, version: str) -> str:
     raise UnknownThing("no bundle on this host has this version")
 
 
-def _bundles(settings: ModelSettings) -> Iterator[tuple[Path, BundleManifest]]:
-    """Yield the bundle in use, then those that ship."""
-    for folder in (bundle_folder(settings.bundle), *sorted(SHIPPED_BUNDLES.glob("*/"))):
+def _bundles(settings: Settings) -> Iterator[tuple[Path, BundleManifest]]:
+    """Yield the bundle in use, then all that have a name here."""
+    for folder in (_in_use(settings), *folders_of_bundles(settings.installed_bundles)):
         try:
             yield folder, read_manifest(folder)
         except BundleInvalid:
             continue
+
+
+def _in_use(settings: Settings) -> Path:
+    return bundle_folder(settings.model.bundle, settings.installed_bundles)

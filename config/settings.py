@@ -244,6 +244,7 @@ class ModelSettings(_Section):
     """Which bundle is served, and on what."""
 
     bundle: str = Field(min_length=1)
+    installed: Path | None
     device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$")
 
 
@@ -274,6 +275,11 @@ class Settings(_Section):
     logs: LogSettings
 
     _kinds = field_validator("destinations", mode="before")(with_kinds)
+
+    @property
+    def installed_bundles(self) -> Path:
+        """The folder of the model bundles that were installed beside those that ship."""
+        return self.model.installed or self.archive.root / "models"
 
     @model_validator(mode="after")
     def _destinations_and_sources_have_names_of_their_own(self) -> Self:

@@ -127,10 +127,18 @@ class BundleManifest(_Record):
         return WEIGHTS_FILE
 
 
-def bundle_folder(bundle: str) -> Path:
-    """Folder of a bundle: a shipped one by its name, any other by its path."""
-    is_path = os.sep in bundle or bundle in {".", ".."}
-    return Path(bundle) if is_path else SHIPPED_BUNDLES / bundle
+def bundle_folder(bundle: str, installed: Path) -> Path:
+    """Folder of a bundle: a shipped or an installed one by its name, any other by its path."""
+    if os.sep in bundle or bundle in {".", ".."}:
+        return Path(bundle)
+    shipped = SHIPPED_BUNDLES / bundle
+    return shipped if shipped.is_dir() else installed / bundle
+
+
+def folders_of_bundles(installed: Path) -> tuple[Path, ...]:
+    """Return the folders of all that have a name: those that ship, then the installed ones."""
+    folders = (*sorted(SHIPPED_BUNDLES.glob("*/")), *sorted(installed.glob("*/")))
+    return tuple(one for one in folders if not one.name.startswith("."))
 
 
 def read_manifest(folder: Path) -> BundleManifest:

@@ -27,3 +27,7 @@ class PixelsUnsupported(InferenceError):
 
 class BundleInvalid(InferenceError):
     """The model bundle is incomplete or its bytes differ from its manifest; nothing is scored."""
+
+
+class BundleNotInstalled(InferenceError):
+    """The bundle could not be taken in; what was installed before stands as it did."""

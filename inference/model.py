@@ -132,9 +132,12 @@ def verify_vectors(classifier: Classifier, folder: Path) -> float:
     Raises
     ------
     BundleInvalid
-        A probability differs by more than the manifest allows.
+        A probability differs by more than the manifest allows, or there are no test vectors.
     """
-    difference = largest_vector_difference(classifier, folder)
+    try:
+        difference = largest_vector_difference(classifier, folder)
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise BundleInvalid(f"{folder / VECTORS_FILE}: not test vectors of this network") from error
     if not difference <= classifier.manifest.vector_tolerance:
         raise BundleInvalid(f"{folder}: a test vector is off by {difference:.4f}")
     return difference

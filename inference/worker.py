@@ -102,7 +102,10 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
     BundleInvalid
         The model bundle may not be used.
     """
-    classifier = load_classifier(bundle_folder(settings.model.bundle), device=settings.model.device)
+    classifier = load_classifier(
+        bundle_folder(settings.model.bundle, settings.installed_bundles),
+        device=settings.model.device,
+    )
     return Bench(
         name=f"{socket.gethostname()}-{os.getpid()}",
         pipeline=Pipeline(

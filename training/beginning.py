@@ -13,7 +13,7 @@ from training.evaluate import locate_bundle
 from training.run import RUN_FILE, WEIGHTS_FILE, Beginning, Origin, read_record
 
 
-def begin_with(name_or_folder: str, bundles: Path) -> Beginning:
+def begin_with(name_or_folder: str, installed: Path) -> Beginning:
     """Read the weights of a bundle, by name or folder, or of a run folder.
 
     Raises
@@ -23,7 +23,7 @@ def begin_with(name_or_folder: str, bundles: Path) -> Beginning:
     BundleInvalid
         The bundle's files differ from its manifest.
     """
-    folder = locate_bundle(name_or_folder, bundles)
+    folder = locate_bundle(name_or_folder, installed)
     if (folder / MANIFEST_FILE).exists():
         return _of_bundle(folder)
     if (folder / RUN_FILE).exists():

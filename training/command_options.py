@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import track
 
+from config.command_line import site_settings
 from config.training import Recipe, TrainingSettings
 from inference.errors import InferenceError
 from training.errors import TrainingError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from training.run import EpochFigures
     from training.trainer import Batch
 
-BUNDLES = Path(__file__).parents[1] / "inference" / "models"
 FAILED = 1
 
 DataOption = Annotated[Path, typer.Option("--data", help="Kaggle folder or prepared folder.")]
@@ -36,6 +36,11 @@ TestOption = Annotated[
     bool,
     typer.Option("--with-test", help="Show the test split's figures too; they choose nothing."),
 ]
+
+
+def installed_bundles() -> Path:
+    """Return where installed bundles are, as defaults and environment say."""
+    return site_settings(None, None).installed_bundles
 
 
 @contextlib.contextmanager

@@ -15,12 +15,12 @@ from rich.table import Table
 from config.training import DEFAULT_TRAINING_FILE, load_training_settings
 from training import experiment_commands, report_commands
 from training.command_options import (
-    BUNDLES,
     DataOption,
     EpochsOption,
     LimitOption,
     SettingsOption,
     image_bar,
+    installed_bundles,
     one_line,
     recipe_of,
     show_epoch,
@@ -130,7 +130,7 @@ def _beginning(name: str | None, *, pretrained: bool) -> Beginning:
     if name and pretrained:
         raise TrainingError("--begin-with and --pretrained exclude each other")
     if name:
-        return begin_with(name, BUNDLES)
+        return begin_with(name, installed_bundles())
     return Beginning(origin=IMAGENET if pretrained else None)
 
 
@@ -146,7 +146,7 @@ def average_runs(
         from training.averaging import average_weights
         from training.beginning import begin_with
 
-        average_weights(run, begin_with(with_weights, BUNDLES), out, share=share)
+        average_weights(run, begin_with(with_weights, installed_bundles()), out, share=share)
         typer.echo(out)
 
 
@@ -169,7 +169,7 @@ def evaluate(
 
         if split not in ("test", "validation"):
             raise TrainingError(f"no split {split}; there are test, validation")
-        classifier = load_classifier(locate_bundle(bundle, BUNDLES))
+        classifier = load_classifier(locate_bundle(bundle, installed_bundles()))
         official = "test" if split == "test" else "train"
         prepared = open_data(
             data,
@@ -255,7 +255,7 @@ def gate(
         from training.evaluate import locate_bundle
         from training.publish import add_gate
 
-        folder = locate_bundle(bundle, BUNDLES)
+        folder = locate_bundle(bundle, installed_bundles())
         prepared = open_data(
             data, seed=load_training_settings(settings).split_seed, progress=image_bar
         )
@@ -287,6 +287,6 @@ def samples(
             splits=("train",),
             progress=image_bar,
         )
-        classifier = load_classifier(locate_bundle(bundle, BUNDLES))
+        classifier = load_classifier(locate_bundle(bundle, installed_bundles()))
         for name, sample in write_samples(prepared, classifier, out, seed=seed).items():
             typer.echo(f"{name}: P(pneumonia) {sample.probability:.3f}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from inference.bundle import bundle_folder
 from inference.labels import NORMAL_INDEX
 from inference.model import Classifier
 from training.dataset import Part
@@ -86,7 +87,7 @@ def probabilities_of(classifier: Classifier, images: torch.Tensor) -> np.ndarray
     )
 
 
-def locate_bundle(name_or_folder: str, bundles: Path) -> Path:
-    """Find a bundle by its folder, or by its name among the shipped ones."""
+def locate_bundle(name_or_folder: str, installed: Path) -> Path:
+    """Find a bundle by its folder, or by its name among the shipped and the installed ones."""
     folder = Path(name_or_folder)
-    return folder if folder.is_dir() else bundles / name_or_folder
+    return folder if folder.is_dir() else bundle_folder(name_or_folder, installed)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training.command_options import BUNDLES, image_bar, one_line
+from training.command_options import image_bar, installed_bundles, one_line
 
 app = typer.Typer()
 
@@ -47,7 +47,7 @@ def report(
         from training.evaluate import locate_bundle
         from training.report.document import HTML_FILE, write_report
 
-        manifest = verify_bundle(locate_bundle(bundle, BUNDLES))
+        manifest = verify_bundle(locate_bundle(bundle, installed_bundles()))
         pages = write_report(runs, manifest, out, with_patients=not without_patients)
         for page in pages:
             typer.echo(page.title)

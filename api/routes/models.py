@@ -55,7 +55,7 @@ def list_models(context: InContext, principal: Watcher) -> ModelList:
     del principal
     return ModelList(
         models=figures_by_model(context.archive.repository.judged_results()),
-        in_use=bundle_body(bundle_in_use(context.settings.model)),
+        in_use=bundle_body(bundle_in_use(context.settings)),
     )
 
 
@@ -72,7 +72,7 @@ def list_models(context: InContext, principal: Watcher) -> ModelList:
 def get_card(context: InContext, principal: Watcher, version: VersionPath) -> Response:
     """Return the card of the bundle in Markdown."""
     del principal
-    return Response(card_of(context.settings.model, version), media_type=MARKDOWN)
+    return Response(card_of(context.settings, version), media_type=MARKDOWN)
 
 
 @router.get(
@@ -147,7 +147,7 @@ def model_page(
 ) -> Response:
     """Return card, figures, drift and disagreements as a page."""
     repository = context.archive.repository
-    bundle = bundle_in_use(context.settings.model)
+    bundle = bundle_in_use(context.settings)
     return context.templates.TemplateResponse(
         request,
         "model.html",
@@ -155,7 +155,7 @@ def model_page(
             "user": user,
             "models": figures_by_model(repository.judged_results()),
             "bundle": bundle,
-            "card": card_of(context.settings.model, bundle.version) if bundle else "",
+            "card": card_of(context.settings, bundle.version) if bundle else "",
             "drifts": drift_by_model(repository.model_outputs()),
             "much": MUCH,
             "gallery": _disagreements(context, limit=ON_PAGE, cursor=cursor),

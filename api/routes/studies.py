@@ -138,5 +138,5 @@ def get_study(
             [instance.key.sop_instance_uid for instance in detail.instances]
         ),
         user_id=principal.user.user_id if principal.user else None,
-        calibrated_on=partial(calibrated_on, context.settings.model),
+        calibrated_on=partial(calibrated_on, context.settings),
     )

@@ -48,6 +48,10 @@ def test_a_missing_model_stops_the_whole_group_with_its_name(tmp_path: Path) -> 
     serving = Serving.start(site)
     assert serving.process.wait(90) == CONFIGURATION_ERROR
     assert "no-such-bundle" in site.log_file.read_text()
+    checked = hilum("check-config", site.settings_file)
+    assert checked.returncode == CONFIGURATION_ERROR
+    assert "model.bundle" in checked.stderr
+    assert "no-such-bundle" in checked.stderr
 
 
 def test_an_archive_that_cannot_be_written_is_said_in_a_line(tmp_path: Path) -> None:

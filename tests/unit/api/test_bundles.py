@@ -24,7 +24,7 @@ def test_a_result_says_when_its_model_was_calibrated(archive: Archive) -> None:
 def test_a_bundle_that_is_not_here_says_nothing_and_the_shipped_one_still_does(
     tmp_path: Path,
 ) -> None:
-    settings = web_settings(model={"bundle": str(tmp_path / "none")}).model
+    settings = web_settings(model={"bundle": str(tmp_path / "none")})
     assert bundle_in_use(settings) is None
     assert calibrated_on(settings, SHIPPED_MODEL) == SHIPPED.calibrated_on
     assert calibrated_on(settings, replace(SHIPPED_MODEL, weights_sha256="0" * 64)) is None
