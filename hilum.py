@@ -366,6 +366,7 @@ _FOR_HELP = ("", "--help")
 _GROUPS = {
     "destinations": "archive.destination_commands:app",
     "archive": "archive.storage_commands:archive",
+    "retention": "archive.retention_commands:retention",
     "rules": "dicom_node.rules_commands:app",
     "model": "inference.commands:app",
     "train": "training.commands:app",

@@ -9,6 +9,8 @@ from api.delivering import explanation, steps_of
 from archive.commands import archive_of_site
 from archive.errors import ArchiveError, NotFound
 from archive.records import Delivery, StudyDetail, StudyUid
+from archive.repository import Repository
+from archive.retention_records import Deletion
 from config.command_line import ConfigOption, SecretsOption, fail
 from dicom_node.statuses import words_for
 
@@ -24,7 +26,7 @@ def show(
         if job.isdecimal() and int(job) <= LARGEST_NUMBER:
             lines = _delivery_lines(repository.delivery(int(job)))
         else:
-            lines = _study_lines(repository.study(StudyUid(job)))
+            lines = _study_lines(StudyUid(job), repository)
     except NotFound:
         fail(f"{job}: there is no such delivery or study")
     except ArchiveError as error:
@@ -48,7 +50,32 @@ def _delivery_lines(delivery: Delivery) -> list[str]:
     return lines
 
 
-def _study_lines(detail: StudyDetail) -> list[str]:
+def _study_lines(study_uid: StudyUid, repository: Repository) -> list[str]:
+    """Return all of a study, and of the times that it was here before.
+
+    Raises
+    ------
+    NotFound
+        It is not here and never was.
+    """
+    gone = [_deleted(one) for one in repository.deletions_of(study_uid)]
+    try:
+        return _lines_of(repository.study(study_uid)) + gone
+    except NotFound:
+        if not gone:
+            raise
+        return [f"study {study_uid}: is no longer here", *gone]
+
+
+def _deleted(one: Deletion) -> str:
+    return (
+        f"  deleted {one.deleted_at:%Y-%m-%d %H:%M:%S} UTC, its time was over: "
+        f"{one.instance_count} images, received until "
+        f"{one.last_received_at:%Y-%m-%d %H:%M:%S} UTC, {one.state}"
+    )
+
+
+def _lines_of(detail: StudyDetail) -> list[str]:
     study = detail.study
     lines = [
         f"study {study.study_uid}: {study.state}{f' ({study.refusal})' if study.refusal else ''}",

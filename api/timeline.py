@@ -15,6 +15,7 @@ from archive.records import (
     StudyDetail,
     StudyState,
 )
+from archive.retention_records import Deletion
 from archive.review_records import Review
 from dicom_node.statuses import words_for
 
@@ -22,6 +23,7 @@ from dicom_node.statuses import words_for
 class EventKind(StrEnum):
     """Kinds of events."""
 
+    DELETED = "DELETED"
     RECEIVED = "RECEIVED"
     RULED = "RULED"
     ANALYSED = "ANALYSED"
@@ -46,10 +48,15 @@ class Timeline(ApiModel):
 
 
 def timeline(
-    detail: StudyDetail, reviews: tuple[Review, ...], *, is_covered: bool = False
+    detail: StudyDetail,
+    reviews: tuple[Review, ...],
+    *,
+    deletions: tuple[Deletion, ...] = (),
+    is_covered: bool = False,
 ) -> Timeline:
     """Return what happened to a study; where covered, without what the model says of it."""
     events = [
+        *(_deleted(one) for one in deletions),
         *_received(detail),
         *_ruled(detail.study),
         *(_analysed(result, is_covered=is_covered) for result in detail.results),
@@ -57,6 +64,14 @@ def timeline(
         *(_reviewed(review) for review in reviews),
     ]
     return Timeline(events=sorted(events, key=lambda event: event.at))
+
+
+def _deleted(one: Deletion) -> TimelineEvent:
+    words = (
+        f"its time was over: {one.instance_count} objects, received until "
+        f"{one.last_received_at:%Y-%m-%d}, and what was made of them"
+    )
+    return TimelineEvent(at=one.deleted_at, kind=EventKind.DELETED, words=words)
 
 
 def _received(detail: StudyDetail) -> list[TimelineEvent]:

@@ -70,7 +70,7 @@ def back_up(
         database = None
         if archive.repository.is_one_file:
             database = folder / f"hilum-{now():%Y%m%dT%H%M%S.%fZ}.db"
-        with _rows_of(archive, database) as rows:
+        with archive.files.undisturbed(), _rows_of(archive, database) as rows:
             counts = _copy_files(archive, rows, folder, hard_links=hard_links)
         if database is not None:
             flush_file(_partial(database))

@@ -57,9 +57,12 @@ class ArchiveCheck:
     def orphans(self) -> Iterator[FileKey]:
         """Yield the files that no row names; to be asked after `damaged` was read to its end."""
         oldest = time.time() - _ROW_FOLLOWS_WITHIN_SECONDS
+        # Rows name them as such until they are gone.
+        to_go = self._archive.repository.files_to_delete(limit=None)
+        known = self._named | {one.file_key for one in to_go}
         for folder in (RECEIVED, CONFLICTS, REPORTS, INCOMING):
             for file_key in self._archive.files.list_keys(folder):
-                if file_key not in self._named and self._is_older(file_key, oldest):
+                if file_key not in known and self._is_older(file_key, oldest):
                     yield file_key
 
     def _is_older(self, file_key: FileKey, than: float) -> bool:

@@ -21,6 +21,10 @@ class StorageFull(ArchiveUnavailable):
     """The file store has no room left; refuse until there is."""
 
 
+class FilesInUse(ArchiveError):
+    """Files are being deleted or copied by another process; run it again afterwards."""
+
+
 class FileMissing(ArchiveError):
     """A recorded file is not in the store."""
 

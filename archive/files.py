@@ -7,25 +7,37 @@ here from checked UIDs and never taken from a peer.
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from archive.errors import ArchiveUnavailable, FileDamaged, FileMissing, StorageFull, UidInvalid
-from archive.flushing import Flushing, flush, flush_file
+from archive.errors import (
+    ArchiveUnavailable,
+    FileDamaged,
+    FileMissing,
+    FilesInUse,
+    StorageFull,
+    UidInvalid,
+)
+from archive.flushing import Flushing, flush, flush_file, flush_folder
 from archive.records import FileKey, InstanceKey
+from archive.retention_records import FileToDelete
 
 INCOMING = "incoming"
 RECEIVED = "received"
 CONFLICTS = "conflicts"
 REPORTS = "reports"
 UPLOADS = "uploads"
+DELETING = "deleting"
 
+# Of a place: folder, group, study, file.
+_PARTS_OF_A_PLACE = 4
 # PS3.5 section 9.1: components of digits without leading zeros, at most 64 characters.
 _UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
 
@@ -61,7 +73,7 @@ class FileStore:
         self._root = root.resolve()
         self._flushing = Flushing()
         with _translated():
-            for name in (INCOMING, RECEIVED, CONFLICTS, REPORTS, UPLOADS):
+            for name in (INCOMING, RECEIVED, CONFLICTS, REPORTS, UPLOADS, DELETING):
                 (self._root / name).mkdir(parents=True, exist_ok=True)
 
     @property
@@ -147,6 +159,74 @@ class FileStore:
         with _translated():
             self.path_of(file_key).unlink(missing_ok=True)
 
+    def stamp_of(self, file_key: FileKey) -> int | None:
+        """Return when a file was written, in nanoseconds since 1970; None where it is not there."""
+        with _translated(), contextlib.suppress(FileNotFoundError):
+            return self.path_of(file_key).stat().st_mtime_ns
+        return None
+
+    @contextlib.contextmanager
+    def deleting(self) -> Iterator[None]:
+        """Have the right to `delete_unless_replaced` for a block; one process at a time has it.
+
+        Raises
+        ------
+        FilesInUse
+            Another deletes, or copies.
+        """
+        with self._turn(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+
+    @contextlib.contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Let no file whose rows are gone be deleted during a block; waits while some are."""
+        with self._turn(fcntl.LOCK_SH):
+            yield
+
+    def delete_unless_replaced(self, files: Iterable[FileToDelete]) -> None:
+        """Remove files that no row names any more, gone for good on return; safe to repeat.
+
+        The same object may be received again meanwhile, and stands at the same place. So each is
+        moved aside and looked at: one that was written since goes back.
+        """
+        folders: set[Path] = {self._root / DELETING}
+        with _translated():
+            for file in files:
+                folders |= self._delete_one(self.path_of(file.file_key), file)
+            for folder in folders:
+                with contextlib.suppress(FileNotFoundError):
+                    flush_folder(folder)
+
+    def _delete_one(self, path: Path, file: FileToDelete) -> set[Path]:
+        aside = self._root / DELETING / sha256(file.file_key.encode()).hexdigest()
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(aside)
+        # Here also after a run that was killed between the two.
+        with contextlib.suppress(FileNotFoundError):
+            if aside.stat().st_mtime_ns != file.stamp:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _put_back(aside, path)
+                flush_folder(path.parent)
+            aside.unlink(missing_ok=True)
+        # A study's folder that is empty now; whoever is about to use it makes it again.
+        if len(path.relative_to(self._root).parts) == _PARTS_OF_A_PLACE:
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+        return {path.parent, path.parent.parent}
+
+    @contextlib.contextmanager
+    def _turn(self, kind: int) -> Iterator[None]:
+        with _translated():
+            descriptor = os.open(self._root / DELETING, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            try:
+                fcntl.flock(descriptor, kind)
+            except BlockingIOError:
+                raise FilesInUse("another run or a backup is under way") from None
+            yield
+        finally:
+            os.close(descriptor)
+
     def free_bytes(self) -> int:
         """Bytes that may still be written."""
         with _translated():
@@ -160,6 +240,15 @@ class FileStore:
 
     def _keep(self, temporary: Path, place: Path) -> FileKey:
         target = self._root / place
+        try:
+            return self._keep_at(target, temporary, place)
+        except FileNotFoundError:
+            if not temporary.exists():
+                raise
+            # The folder was there, and empty, and has just been deleted.
+            return self._keep_at(target, temporary, place)
+
+    def _keep_at(self, target: Path, temporary: Path, place: Path) -> FileKey:
         with _translated(), self._flushing.folder(target.parent) as folders:
             try:
                 os.link(temporary, target)
@@ -182,6 +271,15 @@ class FileStore:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return  # its equal stands there by now
+    except OSError:
+        aside.rename(path)  # the file system knows no links
 
 
 @lru_cache(maxsize=64)

@@ -57,6 +57,8 @@ def check(
     size = f"{looked.byte_count / (1 << 30):.1f} GiB"
     typer.echo(f"{looked.file_count} files, {size}, compared by {how}: {faults} faults")
     typer.echo(f"{orphans} files that no row names")
+    if left := opened.repository.files_to_delete_count():
+        typer.echo(f"{left} files of deleted studies are still to go: run hilum retention again")
     if faults:
         raise typer.Exit(1)
 

@@ -57,6 +57,11 @@ class DestinationSettings(Section):
     def address(self) -> str:
         """Where it is, for administrators; without secrets."""
 
+    @property
+    def asks_for_commitment(self) -> bool:
+        """Whether a delivery is finished only when it has confirmed that it keeps the object."""
+        return False
+
     def takes(self, report_kind: str) -> bool:
         """Whether an object of this `ReportKind` is sent there; DICOM peers get every one."""
         del report_kind
@@ -73,6 +78,11 @@ class DimseDestination(DestinationSettings):
     tls: ClientTlsSettings | None = None
     storage_commitment: bool = False
     """Whether it is asked to confirm that it keeps what it took (PS3.4 annex J)."""
+
+    @property
+    def asks_for_commitment(self) -> bool:
+        """As the settings say."""
+        return self.storage_commitment
 
     @property
     def address(self) -> str:

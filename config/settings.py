@@ -90,6 +90,7 @@ class ArchiveSettings(_Section):
 
     root: Path
     database_url: str
+    retention_days: int = Field(ge=0, default=0)
 
     @field_validator("database_url")
     @classmethod

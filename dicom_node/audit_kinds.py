@@ -24,6 +24,7 @@ _APPLICATION_ACTIVITY = dcm(110100, "Application Activity")
 _AUDIT_LOG_USED = dcm(110101, "Audit Log Used")
 _INSTANCES_ACCESSED = dcm(110103, "DICOM Instances Accessed")
 _INSTANCES_TRANSFERRED = dcm(110104, "DICOM Instances Transferred")
+_STUDY_DELETED = dcm(110105, "DICOM Study Deleted")
 _EXPORT = dcm(110106, "Export")
 _PROCEDURE_RECORD = dcm(110111, "Procedure Record")
 _QUERY = dcm(110112, "Query")
@@ -141,6 +142,8 @@ KINDS: dict[str, Kind] = {
         our_role=_SOURCE,
         ends=Ends.US_AND_RECEIVER,
     ),
+    # A.5.3.8: who deletes, and we; the study and its patient.
+    AuditAction.STUDY_DELETED: Kind(event=_STUDY_DELETED, action_code="D"),
     AuditAction.REVIEW: Kind(event=_INSTANCES_ACCESSED, action_code="C"),
     AuditAction.UNDO: Kind(event=_INSTANCES_ACCESSED, action_code="D"),
     AuditAction.DEFER: Kind(event=_PROCEDURE_RECORD, action_code="U"),

@@ -26,7 +26,7 @@ from inference.opening import OpenedImage, OpenedStudy, open_study
 from inference.report.author import Author
 from inference.report.evidence import ObjectReference, bare_header
 from inference.report.refused import RefusedImage
-from inference.reporting import FoundImage, Maps, ReportingRoom, outcome_of
+from inference.reporting import Earlier, FoundImage, Maps, ReportingRoom, outcome_of
 
 # Images of one forward pass: what two cores work through in a second and any GPU holds.
 MOST_IMAGES_AT_ONCE = 64
@@ -126,10 +126,11 @@ def find(image: OpenedImage, score: Score, pipeline: Pipeline) -> FoundImage:
 
 def report(study: OpenedStudy, found: Sequence[FoundImage], pipeline: Pipeline) -> Outcome:
     """Return the outcome of one study, its reports durable."""
+    repository, study_uid = pipeline.archive.repository, study.claim.study_uid
     return outcome_of(
         study,
         found,
-        pipeline.archive.repository.study(study.claim.study_uid),
+        Earlier(detail=repository.study(study_uid), deletions=repository.deletions_of(study_uid)),
         ReportingRoom(
             files=pipeline.archive.files,
             author=pipeline.author,

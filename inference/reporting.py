@@ -24,6 +24,7 @@ from archive.records import (
     StudyDetail,
     StudyState,
 )
+from archive.retention_records import Deletion
 from archive.review_records import HeatMap
 from inference.eligibility import foremost
 from inference.explanation import LEAST_HEAT_FRACTION, draw
@@ -70,10 +71,19 @@ class ReportingRoom:
     maps: Maps
 
 
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What is known of a study until now."""
+
+    detail: StudyDetail
+    deletions: Sequence[Deletion] = ()
+    """Earlier lives of it whose time was over, the last first."""
+
+
 def outcome_of(
     study: OpenedStudy,
     found: Sequence[FoundImage],
-    earlier: StudyDetail,
+    earlier: Earlier,
     room: ReportingRoom,
     *,
     made_at: datetime,
@@ -87,7 +97,8 @@ def outcome_of(
     found
         One for each of the study's images, in their order; empty when none may be scored.
     earlier
-        What is recorded of the study until now.
+        What is recorded of the study until now. A document that stands in the PACS is followed,
+        also where the images that it is about are no longer here.
     """
     placement = _placement(study, made_at)
     if not found:
@@ -108,10 +119,10 @@ def outcome_of(
         findings=tuple(one.finding for one in found),
         image_refusals=_image_refusals(study.refused),
         reports=(
-            _write(ds, ReportKind.AI_RESULT, earlier, room.files),
-            *(_write(one, ReportKind.HEAT_MAP, earlier, room.files) for one in heat_maps),
+            _write(ds, ReportKind.AI_RESULT, earlier.detail, room.files),
+            *(_write(one, ReportKind.HEAT_MAP, earlier.detail, room.files) for one in heat_maps),
             *(
-                _write(one, kind, earlier, room.files)
+                _write(one, kind, earlier.detail, room.files)
                 for kind, one in _regions(found, room, made_at)
             ),
         ),
@@ -181,7 +192,7 @@ def _reported(found: FoundImage, heat_map: Dataset | None) -> ReportedImage:
 
 
 def _without_findings(
-    study: OpenedStudy, earlier: StudyDetail, placement: Placement, room: ReportingRoom
+    study: OpenedStudy, earlier: Earlier, placement: Placement, room: ReportingRoom
 ) -> Outcome:
     refusal = foremost([one.refusal for one in study.refused])
     first = next(one for one in study.refused if one.refusal is refusal)
@@ -199,7 +210,7 @@ def _without_findings(
         refusal=refusal,
         reason=refusal_in_words(refusal, first.detail),
         image_refusals=_image_refusals(study.refused),
-        reports=(_write(ds, ReportKind.AI_RESULT, earlier, room.files),),
+        reports=(_write(ds, ReportKind.AI_RESULT, earlier.detail, room.files),),
     )
 
 
@@ -213,16 +224,16 @@ def _placement(study: OpenedStudy, made_at: datetime) -> Placement:
 
 
 def _following(
-    build: Callable[[ObjectReference | None], Dataset], earlier: StudyDetail, files: FileStore
+    build: Callable[[ObjectReference | None], Dataset], earlier: Earlier, files: FileStore
 ) -> Dataset:
     """Build the document that follows the one that stands, or that one again if nothing changed.
 
     What a document follows is part of its identity: after a way back to an older model the PACS
     gets a further document, not the older one under its old UID.
     """
-    standing = _standing_document(earlier)
+    standing = _standing_document(earlier.detail)
     if standing is None:
-        return build(None)
+        return build(_document_of_deleted(earlier.deletions))
     repeated = build(_predecessor_of(standing, files))
     if repeated.SOPInstanceUID == standing.key.sop_instance_uid:
         return repeated
@@ -235,6 +246,14 @@ def _standing_document(earlier: StudyDetail) -> Report | None:
         for report in result.outcome.reports:
             if report.kind is ReportKind.AI_RESULT:
                 return report
+    return None
+
+
+def _document_of_deleted(deletions: Sequence[Deletion]) -> ObjectReference | None:
+    """Refer to the document of an earlier life, which the PACS still has."""
+    for one in deletions:
+        if one.document is not None:
+            return ObjectReference(key=one.document.key, sop_class_uid=one.document.sop_class_uid)
     return None
 
 

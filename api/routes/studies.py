@@ -101,7 +101,8 @@ def get_timeline(
     detail, reviews = repository.study(uid), repository.reviews_of(uid)
     is_covered = is_blind_first(context.settings.review, principal.user) and is_unread(reviews)
     note(request, principal, AuditAction.STUDY_OPENED, study_uid=study_uid)
-    return timeline(detail, reviews, is_covered=is_covered)
+    deletions = repository.deletions_of(uid)
+    return timeline(detail, reviews, deletions=deletions, is_covered=is_covered)
 
 
 @router.get(

@@ -3,8 +3,9 @@
 `Repository` is put together from one file per subject: receiving, working, predicting, delivering,
 committing, giving up, watching, calling, reading, operating, failures, ruling, fetching priors,
 accounts, links to choose passwords, signing in, tokens, auditing, sending the audit trail,
-reviewing, the reading list, what is shown beside a result, the store as a whole and lists to take
-away. All methods are synchronous and thread safe; each is one transaction.
+reviewing, the reading list, what is shown beside a result, the store as a whole, lists to take
+away and studies whose time is over. All methods are synchronous and thread safe; each is one
+transaction.
 """
 
 from archive.repository.accounts import AccountRows
@@ -25,6 +26,7 @@ from archive.repository.querying import QueryingRows
 from archive.repository.reading import ReadingRows
 from archive.repository.reading_list import ReadingListRows
 from archive.repository.receiving import ReceivingRows
+from archive.repository.retaining import RetainingRows
 from archive.repository.reviewing import ReviewingRows
 from archive.repository.ruling import RulingRows
 from archive.repository.showing import ShowingRows
@@ -64,5 +66,6 @@ class Repository(
     QueryingRows,
     StoringRows,
     ListingRows,
+    RetainingRows,
 ):
     """All rows of one installation."""

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from archive.account_tables import audit_events
 from archive.errors import LeaseLost
@@ -12,6 +12,7 @@ from archive.operation_tables import audit_exports
 from archive.repository.auditing import event_of
 from archive.repository.rows import age_seconds
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
+from archive.retention_tables import deletions
 from archive.schema import studies
 
 # There is one server, wherever it moves to: what one has the next does not get again.
@@ -49,7 +50,10 @@ class AuditExportingRows(Transactions):
             if position is None:
                 return ()
             rows = connection.execute(
-                select(audit_events, studies.c.patient_id)
+                select(
+                    audit_events,
+                    func.coalesce(studies.c.patient_id, _patient_of_deleted()).label("patient_id"),
+                )
                 .outerjoin(studies, studies.c.study_uid == audit_events.c.study_uid)
                 .where(audit_events.c.event_id > position)
                 .order_by(audit_events.c.event_id)
@@ -109,6 +113,18 @@ class AuditExportingRows(Transactions):
                 fault=export.fault if export else "",
                 failing_since=export.failing_since if export else None,
             )
+
+
+def _patient_of_deleted() -> ColumnElement[str | None]:
+    """Return whom a line was about whose study was deleted since."""
+    return (
+        select(deletions.c.patient_id)
+        .where(deletions.c.study_uid == audit_events.c.study_uid)
+        .order_by(deletions.c.deletion_id.desc())
+        .limit(1)
+        .correlate(audit_events)
+        .scalar_subquery()
+    )
 
 
 def _release(connection: Connection, claimant: str, **values: Any) -> None:

@@ -1,36 +1,42 @@
 """What models said, and what reviews say of them: decisions beside the results they judged."""
 
-from collections.abc import Iterator
-from typing import Any
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Column, Connection, Select, Table, and_, func, insert, select, tuple_
 
 from archive.model_records import Disagreement, ModelOutput
 from archive.records import Presence, StudyUid
 from archive.repository.rows import AnyRow, key_of
 from archive.repository.transactions import Transactions
+from archive.retention_tables import past_outputs, past_reviews
 from archive.review_records import JudgedResult, ReviewReason, Verdict
 from archive.review_tables import reviews
 from archive.schema import findings, instances, results, studies
 
 ROWS_AT_ONCE = 1000
+T = TypeVar("T")
+# When it was made and its number, and the record.
+_Placed = tuple[tuple[datetime, int], T]
 
 
 class FigureRows(Transactions):
     """Decisions and the results they judged."""
 
     def judged_results(self) -> Iterator[JudgedResult]:
-        """Yield every standing decision about an AI result, the oldest first."""
-        last = 0
-        while True:
-            with self._reading() as connection:
-                rows = connection.execute(
-                    _statement().where(reviews.c.review_id > last).limit(ROWS_AT_ONCE)
-                ).all()
-            yield from (_judged_result_of(row) for row in rows)
-            if len(rows) < ROWS_AT_ONCE:
-                return
-            last = rows[-1].review_id
+        """Yield every standing decision about an AI result, the oldest first.
+
+        Of deleted studies, too.
+        """
+        yield from _merged(
+            self._here(_statement(), reviews.c.review_id, _judged_result_of),
+            self._gone(past_reviews, past_reviews.c.review_id, _past_review_of),
+        )
 
     def disagreements(
         self, *, limit: int, before: int | None = None, version: str | None = None
@@ -65,17 +71,64 @@ class FigureRows(Transactions):
         return tuple(Disagreement(judged=_judged_result_of(row), image=key_of(row)) for row in rows)
 
     def model_outputs(self) -> Iterator[ModelOutput]:
-        """Yield what models said of every study, also where nobody reviewed it, oldest first."""
+        """Yield what models said of every study, also where nobody reviewed it, oldest first.
+
+        Of deleted studies, too.
+        """
+        yield from _merged(
+            self._here(_outputs(), results.c.result_id, _output_of),
+            self._gone(past_outputs, past_outputs.c.result_id, _past_output_of),
+        )
+
+    def _here(
+        self, statement: Select[Any], number: Column[int], record_of: Callable[[AnyRow], T]
+    ) -> Iterator[_Placed[T]]:
+        """Yield records of studies that are here, the oldest first, with their numbers."""
         last = 0
         while True:
             with self._reading() as connection:
-                rows = connection.execute(
-                    _outputs().where(results.c.result_id > last).limit(ROWS_AT_ONCE)
-                ).all()
-            yield from (_output_of(row) for row in rows)
+                rows = connection.execute(statement.where(number > last).limit(ROWS_AT_ONCE)).all()
+            for row in rows:
+                last = row._mapping[number]
+                yield (row.made_at, last), record_of(row)
             if len(rows) < ROWS_AT_ONCE:
                 return
-            last = rows[-1].result_id
+
+    def _gone(
+        self, table: Table, number: Column[int], record_of: Callable[[AnyRow], T]
+    ) -> Iterator[_Placed[T]]:
+        """Yield records of deleted studies, likewise."""
+        place = (table.c.made_at, table.c.past_id)
+        statement = select(table).order_by(*place).limit(ROWS_AT_ONCE)
+        rows: Sequence[AnyRow] = ()
+        while True:
+            page = statement
+            if rows:
+                page = page.where(tuple_(*place) > tuple_(rows[-1].made_at, rows[-1].past_id))
+            with self._reading() as connection:
+                rows = connection.execute(page).all()
+            for row in rows:
+                yield (row.made_at, row._mapping[number]), record_of(row)
+            if len(rows) < ROWS_AT_ONCE:
+                return
+
+
+def keep_figures(connection: Connection, study_uid: str) -> None:
+    """Keep what a model said of a study, and what people said of that, when the study goes."""
+    said = connection.execute(_outputs().where(results.c.study_uid == study_uid)).all()
+    for row in said:
+        kept = asdict(_output_of(row)) | {"result_id": row.result_id}
+        connection.execute(insert(past_outputs).values(**kept))
+    judged = connection.execute(_statement().where(reviews.c.study_uid == study_uid)).all()
+    for row in judged:
+        connection.execute(insert(past_reviews).values(**asdict(_judged_result_of(row))))
+
+
+def _merged(*streams: Iterator[_Placed[T]]) -> Iterator[T]:
+    """Yield the oldest first; a study may go while its figures are read, and stand in both."""
+    place = itemgetter(0)
+    for _, same in groupby(heapq.merge(*streams, key=place), key=place):
+        yield next(same)[1]
 
 
 def _first_finding() -> Any:
@@ -184,6 +237,27 @@ def _judged_result_of(row: AnyRow) -> JudgedResult:
         patient_sex=row.patient_sex,
         calling_ae_title=row.calling_ae_title or "",
     )
+
+
+def _past_output_of(row: AnyRow) -> ModelOutput:
+    kept = _kept(row, ModelOutput)
+    return ModelOutput(**kept | {"presence": Presence(row.presence) if row.presence else None})
+
+
+def _past_review_of(row: AnyRow) -> JudgedResult:
+    kept = _kept(row, JudgedResult) | {
+        "study_uid": StudyUid(row.study_uid),
+        "verdict": Verdict(row.verdict),
+        "reason": ReviewReason(row.reason),
+        "presence": Presence(row.presence) if row.presence else None,
+        "blind_presence": Presence(row.blind_presence) if row.blind_presence else None,
+        "ai_presence": Presence(row.ai_presence),
+    }
+    return JudgedResult(**kept)
+
+
+def _kept(row: AnyRow, kind: type[ModelOutput | JudgedResult]) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(kind)}
 
 
 def _age(birth_date: str, study_date: str) -> int | None:

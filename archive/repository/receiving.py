@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Engine, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from archive.errors import ArchiveUnavailable
 from archive.records import (
     Arrival,
     ArrivedImage,
@@ -197,7 +198,9 @@ class ReceivingRows(Transactions):
                 select(instances.c.file_sha256, instances.c.study_uid).where(
                     instances.c.sop_instance_uid == arrival.key.sop_instance_uid
                 )
-            ).one()
+            ).one_or_none()
+        if known is None:
+            raise ArchiveUnavailable("its study is just being deleted: try again")
         is_same = (known.file_sha256, known.study_uid) == (
             arrival.file_sha256,
             arrival.key.study_uid,

@@ -29,6 +29,7 @@ from archive.records import (
     StudyState,
     StudyUid,
 )
+from archive.retention_records import DeletedDocument, Deletion
 
 AnyRow = Row[Any]
 
@@ -182,6 +183,28 @@ def claimed_delivery_of(row: AnyRow, claimant: str) -> ClaimedDelivery:
         kind=ReportKind(row.kind),
         file_key=FileKey(row.file_key),
         file_sha256=row.file_sha256,
+    )
+
+
+def deletion_of(row: AnyRow) -> Deletion:
+    """Return what is remembered of a deleted study as a record."""
+    document = None
+    if row.document_sop_instance_uid is not None:
+        key = InstanceKey(
+            study_uid=StudyUid(row.study_uid),
+            series_uid=SeriesUid(row.document_series_uid),
+            sop_instance_uid=SopInstanceUid(row.document_sop_instance_uid),
+        )
+        document = DeletedDocument(key=key, sop_class_uid=row.document_sop_class_uid)
+    return Deletion(
+        study_uid=StudyUid(row.study_uid),
+        deleted_at=row.deleted_at,
+        first_received_at=row.first_received_at,
+        last_received_at=row.last_received_at,
+        state=StudyState(row.state),
+        instance_count=row.instance_count,
+        byte_count=row.byte_count,
+        document=document,
     )
 
 

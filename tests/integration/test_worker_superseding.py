@@ -7,12 +7,15 @@ import pytest
 from pydicom.dataset import Dataset
 
 from archive.database import Archive
+from archive.errors import NotFound
 from archive.records import Report, ReportKind, StudyUid
+from archive.retaining import delete_finished
 from archive.review_records import ReviewState, Verdict
 from inference.report.author import author_of
 from inference.report.evidence import predecessor_in
 from inference.worker import Bench, work_once
 from tests.builders.bundles import a_manifest
+from tests.builders.finished import EVERYTHING, deliver_everything
 from tests.builders.radiographs import radiograph
 from tests.builders.studies import as_dataset, queue_everything, receive, report_of
 from tests.fakes.classifier import a_classifier
@@ -119,3 +122,24 @@ def test_after_a_late_image_the_next_decision_follows_the_earlier_one(
     assert review.report_sop_instance_uid is not None
     report = objects(archive, study_uid)[review.report_sop_instance_uid]
     assert predecessor(as_dataset(archive.files.read(report.file_key))) == verified
+
+
+def test_a_late_image_of_a_deleted_study_makes_a_document_that_follows_the_deleted_one(
+    archive: Archive, study_uid: StudyUid
+) -> None:
+    first = document(archive, study_uid)
+    for destination in {one.destination for one in archive.repository.study(study_uid).deliveries}:
+        deliver_everything(archive, destination)
+    assert delete_finished(archive, EVERYTHING).study_count == 1
+    with pytest.raises(NotFound):
+        archive.repository.study(study_uid)
+
+    late = radiograph(StudyInstanceUID=study_uid)
+    receive(archive, late)
+    queue_everything(archive)
+    assert work_once(bench_of_model(archive, "1", 0.9))
+
+    second = document(archive, study_uid)
+    assert len(archive.repository.study(study_uid).instances) == 1
+    assert predecessor(second) == first.SOPInstanceUID
+    assert analysed_by(archive, study_uid, "1").SOPInstanceUID == second.SOPInstanceUID

@@ -50,6 +50,7 @@ def test_events_have_the_codes_of_ps3_15(action: str, event: str, event_type: st
         ("IMAGE_SHOWN", "110103", "R"),
         ("REVIEW", "110103", "C"),
         ("OBJECT_READ", "110104", "R"),
+        ("STUDY_DELETED", "110105", "D"),
         ("OBJECT_STORED", "110104", "C"),
         ("STUDIES_SEARCHED", "110112", "E"),
         ("EXPORT", "110106", "R"),
