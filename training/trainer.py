@@ -16,6 +16,7 @@ from training.augment import augment
 from training.dataset import Part
 from training.metrics import rank_auc
 from training.optimise import average, learning_rate
+from training.precision import has_bfloat16
 from training.ranks import Ranks
 from training.run import EpochFigures, Progress, Teaching
 from training.scores import reduced, score
@@ -85,10 +86,8 @@ class Trainer:
             if recipe.weighted_loss
             else None
         )
-        # Its range is that of 32 bits, so no loss needs scaling; older GPUs train in 32 bits.
-        self.has_bfloat16 = self.device.type != "cuda" or torch.cuda.is_bf16_supported(
-            including_emulation=False
-        )
+        # Its range is that of 32 bits, so no loss needs scaling.
+        self.has_bfloat16 = has_bfloat16(self.device)
         self.steps_per_epoch = max(len(self.images) // recipe.batch_size, 1)
 
     def epoch(self, progress: Progress) -> EpochFigures:
