@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
+from archive.copying import copied_with_digest
 from archive.database import SQLITE_PREFIX, Archive, make_engine
 from archive.errors import ArchiveError, ArchiveUnavailable, FileDamaged, FileMissing, StorageFull
 from archive.flushing import flush_file, flush_folder
@@ -22,7 +22,6 @@ from archive.repository import Repository
 from archive.stored_records import StoredFile
 
 FILES = "files"
-_PIECE_BYTES = 1 << 20
 _OWNER_ONLY = 0o700
 
 
@@ -127,7 +126,8 @@ def _copy(source: Path, target: Path, stored: StoredFile, *, hard_links: bool) -
         return
     partial = _partial(target)
     try:
-        digest = _copied_with_digest(source, partial)
+        digest = copied_with_digest(source, partial)
+        shutil.copystat(source, partial)
         if stored.file_sha256 not in (None, digest):
             raise FileDamaged("a stored file no longer has its recorded SHA-256")
         flush_file(partial)
@@ -135,16 +135,6 @@ def _copy(source: Path, target: Path, stored: StoredFile, *, hard_links: bool) -
         flush_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _copied_with_digest(source: Path, target: Path) -> str:
-    digest = sha256(usedforsecurity=False)
-    with source.open("rb") as original, target.open("wb") as copy:
-        while piece := original.read(_PIECE_BYTES):
-            digest.update(piece)
-            copy.write(piece)
-    shutil.copystat(source, target)
-    return digest.hexdigest()
 
 
 def _partial(path: Path) -> Path:

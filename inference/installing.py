@@ -6,17 +6,16 @@ its own. Knows no torch; whether a bundle's answers are right is asked before (`
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from archive.flushing import flush_file, flush_folder
+from archive.copying import copied_with_digest
+from archive.flushing import Flushing, flush_file, flush_folder
 from inference.bundle import (
     MANIFEST_FILE,
-    READ_SIZE_BYTES,
     SHIPPED_BUNDLES,
     BundleManifest,
     files_of,
@@ -99,10 +98,9 @@ def _refuse_another(target: Path, manifest: BundleManifest) -> None:
 @contextlib.contextmanager
 def _turn_in(installed: Path) -> Iterator[Path]:
     """Make the folder where it is missing, wait for our turn, clear what a killed run left."""
-    for folder in (*reversed(installed.parents), installed):
-        if not folder.exists():
-            folder.mkdir(exist_ok=True)
-            flush_folder(folder.parent)
+    with Flushing().folder(installed) as folders:
+        for folder in folders:
+            flush_folder(folder)
     descriptor = os.open(installed, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -117,26 +115,15 @@ def _copy(source: Path, target: Path, manifest: BundleManifest) -> None:
     for name in files_of(manifest):
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        if _copied_with_digest(source / name, copy) != manifest.sha256[name]:
+        if copied_with_digest(source / name, copy) != manifest.sha256[name]:
             raise BundleInvalid(f"{source / name}: changed since it was verified")
-    _copied_with_digest(source / MANIFEST_FILE, target / MANIFEST_FILE)
+        flush_file(copy)
+    copied_with_digest(source / MANIFEST_FILE, target / MANIFEST_FILE)
     if read_manifest(target) != manifest:
         raise BundleInvalid(f"{source / MANIFEST_FILE}: changed since it was verified")
     flush_file(target / MANIFEST_FILE)
     for folder in {target, *(copy.parent for copy in (target / n for n in files_of(manifest)))}:
         flush_folder(folder)
-
-
-def _copied_with_digest(source: Path, target: Path) -> str:
-    digest = hashlib.sha256()
-    # Not through a link, should one have taken the file's place.
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    with open(descriptor, "rb") as original, target.open("xb") as copy:
-        while piece := original.read(READ_SIZE_BYTES):
-            digest.update(piece)
-            copy.write(piece)
-    flush_file(target)
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -122,7 +122,7 @@ def _load(folder: Path) -> Outcome | None:
 
 
 def _measure(name: str, recipe: Recipe, network: RadiographNet, bench: Bench) -> Outcome:
-    size, device = recipe.size_of(recipe.epochs - 1), bench.ranks.device
+    size, device = recipe.last_size, bench.ranks.device
     network = network.to(device)
     validation = limited_validation(bench.prepared, bench.limit)
     plain, *shifted = (
