@@ -2,6 +2,9 @@
 
 Run by hand, as root for Orthanc's network namespace: ``python -m benchmarks.receiving``. dcmsend is
 the sender, the same files go to both in alternating rounds; figures count as ratios only.
+
+Beforehand: name a fresh folder in TMPDIR, and on a virtual machine read or write files until little
+memory is free. The first use of memory that the host has yet to give takes longer than the rest.
 """
 
 import os

@@ -1,6 +1,8 @@
-"""A data set on its way in: fragments go to a temporary file as they come, hashed, never parsed.
+"""A data set on its way in: goes to a temporary file as it comes, hashed, never parsed.
 
-Only its beginning stays in memory, so that the header need not be read back from the file.
+Fragments are written and hashed in pieces of a mebibyte, because every write and every digest gives
+the interpreter's lock away (docs/decisions/0007). The beginning stays in memory, so that the header
+need not be read back from the file.
 
 The file lies in the archive's own file system, and nothing of it is left behind when an
 association is aborted.
@@ -24,6 +26,7 @@ from dicom_node.statuses import StoreStatus
 # must depend on nothing but what was received, so that a repeat makes the same file.
 IMPLEMENTATION_CLASS_UID = UID("2.25.314340326202120153264171239915672474784")
 IMPLEMENTATION_VERSION_NAME = "HILUM"
+_PIECE_BYTES = 1 << 20
 # A header hardly ever goes on behind this.
 _BEGINNING_BYTES = 1 << 15
 # Group, element, VR, length: explicit VR little endian, whatever the data set is in (PS3.10 7.1).
@@ -52,7 +55,7 @@ class ReceivedFile:
 
 
 class IncomingDataSet:
-    """Writes a data set to a file and keeps no bytes but the first.
+    """Writes a data set to a file and keeps no bytes but the first, and the latest for a while.
 
     A fragment that cannot be kept (no room, a UID that is none) is dropped and the reason kept
     for `finish`: the protocol has no way to answer before the last fragment.
@@ -74,6 +77,7 @@ class IncomingDataSet:
         self._refusal: ObjectRefused | None = None
         self._path: Path | None = None
         self._file: BinaryIO | None = None
+        self._pending = bytearray()
         self._beginning = b""
         self._hash = sha256(usedforsecurity=False)
         self._offset = 0
@@ -84,10 +88,10 @@ class IncomingDataSet:
         if self._refusal is not None:
             return
         try:
-            self._append(self._file or self._begin(), fragment)
-            wanted = _BEGINNING_BYTES - len(self._beginning)
-            if wanted > 0:
-                self._beginning += bytes(fragment[:wanted])
+            path = self._path or self._begin()
+            self._pending += fragment
+            if len(self._pending) >= _PIECE_BYTES:
+                self._write_pending(path)
         except ObjectRefused as refusal:
             self._refuse(refusal)
         except OSError:
@@ -103,10 +107,10 @@ class IncomingDataSet:
         """
         if self._refusal is not None:
             raise self._refusal
-        if self._file is None or self._path is None:
+        if self._path is None:
             raise ObjectRefused(StoreStatus.CANNOT_UNDERSTAND, "the data set is empty")
         try:
-            self._file.close()
+            self._write_pending(self._path).close()
         except OSError:
             raise ObjectRefused(StoreStatus.OUT_OF_RESOURCES, "cannot be written here") from None
         return ReceivedFile(
@@ -127,23 +131,28 @@ class IncomingDataSet:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
-    def _begin(self) -> BinaryIO:
+    def _begin(self) -> Path:
         check_command(self._heading.command)
         if self._files.free_bytes() < self._minimum_free_bytes:
             raise ObjectRefused(StoreStatus.OUT_OF_RESOURCES, "no room left")
-        self._path = self._files.new_temporary_file()
-        # Unbuffered: fragments are large, and a write that fails must fail here.
-        file = self._file = self._path.open("xb", buffering=0)
-        self._append(file, preamble_and_meta(self._heading))
-        self._offset = self._count
-        return file
+        path = self._path = self._files.new_temporary_file()
+        self._pending += preamble_and_meta(self._heading)
+        self._offset = len(self._pending)
+        return path
 
-    def _append(self, file: BinaryIO, content: bytes | memoryview) -> None:
+    def _write_pending(self, path: Path) -> BinaryIO:
+        content, self._pending = self._pending, bytearray()
+        file = self._file
+        if file is None:
+            # Unbuffered: a write that fails must fail here.
+            file = self._file = path.open("xb", buffering=0)
+            self._beginning = bytes(content[self._offset : self._offset + _BEGINNING_BYTES])
         remaining = memoryview(content)
         while remaining:
             remaining = remaining[file.write(remaining) :]
         self._hash.update(content)
         self._count += len(content)
+        return file
 
     def _refuse(self, refusal: ObjectRefused) -> None:
         self._refusal = refusal

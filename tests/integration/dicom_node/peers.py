@@ -41,7 +41,7 @@ def associated(node: Node) -> Association:
 
 
 def send_half(association: Association, ds: FileDataset) -> None:
-    """Send the command and the first fragments of a data set, and no more."""
+    """Send the command and the first two mebibytes of a data set, and no more."""
     request = C_STORE()
     request.MessageID = 1
     request.Priority = 2
@@ -52,5 +52,5 @@ def send_half(association: Association, ds: FileDataset) -> None:
     message.primitive_to_message(request)
     context = association.accepted_contexts[0].context_id
     assert context is not None
-    for fragment in islice(message.encode_msg(context, 16384), 10):
+    for fragment in islice(message.encode_msg(context, 16384), 128):
         association.dul.send_pdu(fragment)

@@ -122,7 +122,7 @@ def test_without_room_objects_are_refused_until_there_is_some(
 
 def test_an_object_that_is_aborted_half_way_leaves_nothing(node: Node) -> None:
     association = associated(node)
-    send_half(association, radiograph(rows=600, columns=800))
+    send_half(association, radiograph(rows=1600, columns=1600))
     wait_for_half(node)
     association.abort()
     wait_until(
@@ -134,7 +134,7 @@ def test_an_object_that_is_aborted_half_way_leaves_nothing(node: Node) -> None:
 
 def test_a_connection_cut_half_way_leaves_nothing(node: Node) -> None:
     association = associated(node)
-    send_half(association, radiograph(rows=600, columns=800))
+    send_half(association, radiograph(rows=1600, columns=1600))
     wait_for_half(node)
     transport = association.dul.socket
     assert transport is not None
