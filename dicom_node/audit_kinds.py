@@ -153,6 +153,7 @@ KINDS: dict[str, Kind] = {
     AuditAction.PAUSE: _NETWORK_CHANGED,
     AuditAction.RESUME: _NETWORK_CHANGED,
     AuditAction.RULES_RELOADED: _SOFTWARE_CHANGED,
+    AuditAction.MODEL_CHANGED: _SOFTWARE_CHANGED,
     AuditAction.PREFERENCES_CHANGED: _SOFTWARE_CHANGED,
     AuditAction.EXPORT: Kind(
         event=_EXPORT,

@@ -17,6 +17,7 @@ import pydicom.config
 import structlog
 import torch
 
+from archive.account_records import AuditAction, AuditEntry
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable, LeaseLost
 from archive.records import (
@@ -86,6 +87,7 @@ def run(
     torch.set_num_threads(settings.worker.threads or os.cpu_count() or 1)
     bench = make_bench(settings, archive)
     warm_up(bench.pipeline)
+    _note_model(bench)
     with Heartbeat(archive.repository, bench.name, lease_seconds=settings.worker.lease_seconds):
         log.info("worker ready", worker=bench.name, model=bench.pipeline.author.model.name)
         on_ready()
@@ -120,6 +122,19 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
         takes=_takes(settings.destinations),
         writes_rejection_notes=settings.report.rejection_note,
     )
+
+
+def _note_model(bench: Bench) -> None:
+    """Leave a line in the audit trail where results come from another network than before."""
+    manifest = bench.pipeline.classifier.manifest
+    details = {
+        "model": f"{manifest.name} {manifest.version}",
+        "weights_sha256": manifest.weights_sha256,
+    }
+    action, repository = AuditAction.MODEL_CHANGED, bench.archive.repository
+    last = repository.audit_events(limit=1, action=action)
+    if not last or last[0].entry.details != details:
+        repository.record_audit(AuditEntry(actor="worker", action=action, details=details))
 
 
 def _takes(destinations: Sequence[Destination]) -> Takes:
