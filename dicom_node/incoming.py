@@ -112,7 +112,9 @@ class IncomingDataSet:
         try:
             self._write_pending(self._path).close()
         except OSError:
-            raise ObjectRefused(StoreStatus.OUT_OF_RESOURCES, "cannot be written here") from None
+            refusal = ObjectRefused(StoreStatus.OUT_OF_RESOURCES, "cannot be written here")
+            self._refuse(refusal)
+            raise refusal from None
         return ReceivedFile(
             path=self._path,
             heading=self._heading,
