@@ -1,0 +1,224 @@
+"""From C-STORE to the report in the PACS, against Orthanc with a polling script.
+
+Run by hand, as root for Orthanc's network namespace, on a quiet machine: ``python -m
+benchmarks.whole_way``. Prints how soon the node is ready, how much memory its processes have, how
+long a single image takes on an idle node, and images per second of two bursts, for both alike:
+from the first byte that dcmsend sends until the last report is in Orthanc.
+"""
+
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from dicom_node.demo_pacs import ORTHANC_AE_TITLE
+from tests.builders.radiographs import drawn_chest, file_bytes, radiograph
+from tests.orthanc import Orthanc
+from tests.processes import wait_until
+from tests.serving import ROOT, Serving, Site
+
+QUIET_PERIOD_SECONDS = 0.3
+SINGLE_IMAGES = 10
+MEBIBYTE = 1 << 20
+LONGEST_BURST_SECONDS = 300
+# Without it a sender waits for the receiver's delayed acknowledgements, 40 ms at a time.
+NO_DELAY = {"TCP_NODELAY": "1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burst:
+    """What is sent on one association, each image a study of its own."""
+
+    name: str
+    pixels: int
+    count: int
+    at_least: float
+    aim: float
+
+
+BURSTS = (
+    Burst(name="large", pixels=2048, count=60, at_least=8, aim=16),
+    Burst(name="small", pixels=512, count=200, at_least=4, aim=7),
+)
+
+
+class Reports:
+    """The structured reports that came into an Orthanc."""
+
+    def __init__(self, orthanc: Orthanc) -> None:
+        self._orthanc = orthanc
+        self._last = 0
+        self._count = 0
+
+    def count(self) -> int:
+        """Look for further ones; return how many there are."""
+        while True:
+            page = self._orthanc.get(f"/changes?since={self._last}&limit=500")
+            new = [one["ID"] for one in page["Changes"] if one["ChangeType"] == "NewInstance"]
+            self._count += sum(self._is_report(instance) for instance in new)
+            self._last = page["Last"]
+            if page["Done"]:
+                return self._count
+
+    def _is_report(self, instance: str) -> bool:
+        metadata = self._orthanc.get(f"/instances/{instance}/metadata?expand")
+        return str(metadata["SopClassUid"]).startswith("1.2.840.10008.5.1.4.1.1.88.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A way from C-STORE to a report."""
+
+    send: Callable[[Sequence[Path]], None]
+    reports: Reports
+
+    def seconds_for(self, files: Sequence[Path]) -> float:
+        """Send files and wait for as many reports; return how long that took."""
+        before = self.reports.count()
+        began_at = time.perf_counter()
+        self.send(files)
+        self._wait_for(before + len(files))
+        return time.perf_counter() - began_at
+
+    def latency_of(self, file: Path) -> float:
+        """Seconds from the answer to a C-STORE until its report is there."""
+        before = self.reports.count()
+        self.send([file])
+        answered_at = time.perf_counter()
+        self._wait_for(before + 1)
+        return time.perf_counter() - answered_at
+
+    def _wait_for(self, count: int) -> None:
+        wait_until(
+            lambda: self.reports.count() >= count,
+            within_seconds=LONGEST_BURST_SECONDS,
+            what=f"report {count}",
+        )
+
+
+def main() -> None:
+    """Print the figures."""
+    # Orthanc takes the variable from its parent.
+    os.environ.update(NO_DELAY)  # noqa: TID251  # a benchmark's own process
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with _node(folder / "hilum") as node:
+            _tell_single(node, _written(1, 512, folder / "warm")[0], folder)
+            ours = [_rate(node, burst, folder / "ours") for burst in BURSTS]
+        with _polling_peer(folder / "peer") as peer:
+            peer.seconds_for(_written(1, 512, folder / "warm-peer"))
+            theirs = [_rate(peer, burst, folder / "theirs") for burst in BURSTS]
+    for burst, our_rate, their_rate in zip(BURSTS, ours, theirs, strict=True):
+        print(
+            f"{burst.count} {burst.name}: hilum {our_rate:.1f} images/s, polling script "
+            f"{their_rate:.1f}, ratio {our_rate / their_rate:.1f} x "
+            f"(at least {burst.at_least:.0f}, aim {burst.aim:.0f})"
+        )
+
+
+def _tell_single(node: Way, warm: Path, folder: Path) -> None:
+    node.latency_of(warm)
+    files = _written(SINGLE_IMAGES, 512, folder / "single")
+    seconds = statistics.median(node.latency_of(file) for file in files) - QUIET_PERIOD_SECONDS
+    print(
+        f"single small image, from the answer to C-STORE to the report in the PACS: "
+        f"{seconds:.2f} s and the quiet period (at most 0.35, aim 0.2)"
+    )
+
+
+def _rate(way: Way, burst: Burst, folder: Path) -> float:
+    files = _written(burst.count, burst.pixels, folder / burst.name)
+    return len(files) / way.seconds_for(files)
+
+
+@contextlib.contextmanager
+def _node(folder: Path) -> Iterator[Way]:
+    """Hilum with all its parts, and an Orthanc that gets its reports."""
+    with Orthanc.running(_made(folder / "pacs")) as pacs:
+        site = Site(
+            folder=folder / "site",
+            destinations=[
+                {
+                    "name": "pacs",
+                    "host": pacs.host,
+                    "port": pacs.port,
+                    "ae_title": ORTHANC_AE_TITLE,
+                }
+            ],
+            sections={"node": {"quiet_period_seconds": QUIET_PERIOD_SECONDS}},
+        )
+        site.write_settings()
+        began_at = time.perf_counter()
+        serving = Serving.start(site, "")
+        try:
+            serving.wait_until_ready()
+            seconds = time.perf_counter() - began_at
+            print(f"start to ready: {seconds:.1f} s (at most 6, aim 4)")
+            yield Way(
+                send=lambda files: _dcmsend(files, "127.0.0.1", site.dicom_port, "HILUM"),
+                reports=Reports(pacs),
+            )
+            print(f"memory of all processes: {_gibibytes(serving):.2f} GiB (at most 1.4, aim 0.93)")
+        finally:
+            serving.stop()
+
+
+def _gibibytes(serving: Serving) -> float:
+    """Proportional set size: what processes share counts once."""
+    processes = [psutil.Process(serving.process.pid), *serving.parts()]
+    return float(sum(one.memory_full_info().pss for one in processes) / 1024 / MEBIBYTE)
+
+
+@contextlib.contextmanager
+def _polling_peer(folder: Path) -> Iterator[Way]:
+    with Orthanc.running(_made(folder)) as orthanc:
+        script = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.polling_peer", orthanc.pacs.url],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            if script.stdout is None or script.stdout.readline().strip() != "ready":
+                raise SystemExit("the polling script did not begin")
+            yield Way(
+                send=lambda files: _dcmsend(files, orthanc.host, orthanc.port, orthanc.ae_title),
+                reports=Reports(orthanc),
+            )
+        finally:
+            script.terminate()
+            script.wait(20)
+
+
+def _dcmsend(files: Sequence[Path], host: str, port: int, ae_title: str) -> None:
+    folder = files[0].parent
+    sent = files if len(files) == 1 else [folder]
+    subprocess.run(
+        ["dcmsend", "-aet", "STORESCU", "-aec", ae_title, "+sd", "--no-uid-checks",
+         host, str(port), *map(str, sent)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def _written(count: int, pixels: int, folder: Path) -> list[Path]:
+    """Write images of one drawn chest, each a study of its own."""
+    chest = drawn_chest(rows=pixels, columns=pixels)
+    files = [_made(folder) / f"{number}.dcm" for number in range(count)]
+    for file in files:
+        file.write_bytes(file_bytes(radiograph(pixels=chest)))
+    return files
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
