@@ -28,7 +28,7 @@ from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
 from config.settings import Settings
-from config.starting import collector_at_rest
+from config.starting import collector_at_rest, let_threads_sleep
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -121,6 +121,7 @@ def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> N
 def _entry_of(part: ProcessKind) -> "tuple[Callable[..., None], type[Exception], int]":
     """Return what runs a part, the error that keeps it from starting, and its exit status."""
     if part is ProcessKind.WORKER:
+        let_threads_sleep()
         from inference.errors import BundleInvalid
         from inference.worker import run as work
 

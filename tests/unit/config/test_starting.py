@@ -1,6 +1,9 @@
-"""The collector rests while a process starts, and not a moment longer."""
+"""What a process does before its rooms are imported."""
 
 import gc
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +23,25 @@ def test_a_start_that_fails_leaves_the_collector_awake() -> None:
     with pytest.raises(OSError, match="no port"), collector_at_rest():
         raise OSError("no port")
     assert gc.isenabled()
+
+
+OPENMP_SAYS = """
+from archive.records import ProcessKind
+from hilum import _entry_of
+_entry_of(ProcessKind.WORKER)
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "ACTIVE")]
+)
+def test_a_workers_threads_sleep_unless_the_environment_says_otherwise(
+    named: dict[str, str], expected: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OPENMP_SAYS],
+        env={"PATH": "", "OMP_DISPLAY_ENV": "TRUE", **named},
+        cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"OMP_WAIT_POLICY = '{expected}'" in done.stderr
