@@ -29,7 +29,7 @@ def _wake() -> None:
 
 
 def let_threads_sleep() -> None:
-    """Let OpenMP's threads sleep when they have nothing to do; to be called before torch is imported.
+    """Let OpenMP's threads sleep when they have nothing to do; call it before torch is imported.
 
     Otherwise they spin until there is more, and take the processor from the parts beside them: with
     two cores nearly half of a worker's time, and a fifteenth of the images per second. A policy
