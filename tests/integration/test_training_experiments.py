@@ -214,6 +214,7 @@ def test_the_report_needs_no_other_file_and_can_leave_patients_out(
     markdown = (tmp_path / "all" / "report.md").read_text()
     linked = set(re.findall(r"\]\((pictures/[^)]+)\)", markdown))
     assert linked == {f"pictures/{p.name}" for p in (tmp_path / "all" / "pictures").glob("*")}
+    assert "| name | architecture | pixels | learning rate |" in markdown
     assert "Images answered wrongly" not in (tmp_path / "few" / "report.html").read_text()
     assert not list((tmp_path / "few").rglob("*failures*"))
     assert not list((tmp_path / "few").rglob("*samples*"))

@@ -46,11 +46,12 @@ def _notes(is_limited: bool, has_test: bool) -> list[str]:
 def _settings(outcomes: Sequence[Outcome]) -> ResultTable:
     return ResultTable(
         title="Settings",
-        columns=("name", "architecture", "learning rate", "batch", "dropout", "epochs"),
+        columns=("name", "architecture", "pixels", "learning rate", "batch", "dropout", "epochs"),
         rows=tuple(
             (
                 o.name,
                 o.recipe.architecture,
+                str(o.recipe.last_size),
                 f"{o.recipe.learning_rate:.2g}",
                 str(o.recipe.batch_size),
                 f"{o.recipe.dropout:.2f}",
