@@ -5,6 +5,7 @@ Imports torch; nothing that the web process imports may import this module.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Scores:
 
 
 class Classifier:
-    """A network with its calibration and its gate; safe to call from one thread at a time."""
+    """A network with its calibration and its gate; from any thread, one batch after the other."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Classifier:
         self.manifest = manifest
         self.gate = gate
         self._tapped: torch.Tensor | None = None
+        self._turn = threading.Lock()
         if gate is not None and manifest.gate is not None:
             network.trunk.get_submodule(manifest.gate.tap).register_forward_hook(self._tap)
         self.device = device
@@ -63,11 +65,12 @@ class Classifier:
     def features_and_probabilities(self, batch: torch.Tensor) -> Scores:
         """Probabilities and the features that a class activation map weighs."""
         batch = batch.to(self.device, torch.float32, memory_format=torch.channels_last)
-        features = self.network.features(batch)
-        strangeness = self._strangeness(batch)
-        logits = pneumonia_logit(self.network.logits(features))
-        if self.manifest.averages_flip:
-            logits = (logits + pneumonia_logit(self.network(batch.flip(3)))) / 2
+        with self._turn:
+            features = self.network.features(batch)
+            strangeness = self._strangeness(batch)
+            logits = pneumonia_logit(self.network.logits(features))
+            if self.manifest.averages_flip:
+                logits = (logits + pneumonia_logit(self.network(batch.flip(3)))) / 2
         calibrated = torch.sigmoid(logits.double() / self.manifest.calibration_temperature)
         return Scores(
             probabilities=calibrated.cpu().numpy(),

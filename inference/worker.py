@@ -10,6 +10,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,6 +47,8 @@ from inference.reporting import Maps
 from inference.reviewing import report_review, withdraw
 from inference.warm_up import warm_up
 
+# The network runs for one batch at a time, and reports are built by Python: more would only wait.
+LANES = 2
 # One answer at a time: people wait for it, and between two a study may be served.
 PREDICTIONS_AT_ONCE = 8
 
@@ -91,9 +94,23 @@ def run(
     with Heartbeat(archive.repository, bench.name, lease_seconds=settings.worker.lease_seconds):
         log.info("worker ready", worker=bench.name, model=bench.pipeline.author.model.name)
         on_ready()
-        while not stop.is_set():
-            if not work_once(bench):
-                stop.wait(settings.worker.poll_seconds)
+        _work_in_lanes(bench, stop)
+
+
+def _work_in_lanes(bench: Bench, stop: threading.Event) -> None:
+    """Work in several threads: while one waits for the network, another writes its reports."""
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                if not work_once(bench):
+                    stop.wait(bench.settings.poll_seconds)
+        finally:
+            stop.set()  # one that breaks ends the others, and the process with them
+
+    with ThreadPoolExecutor(LANES, thread_name_prefix="lane") as pool:
+        for lane in [pool.submit(work) for _ in range(LANES)]:
+            lane.result()
 
 
 def make_bench(settings: Settings, archive: Archive) -> Bench:

@@ -1,0 +1,85 @@
+"""A worker looks at one batch while it writes the reports of another."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from archive.database import Archive
+from archive.files import FileStore
+from archive.records import InstanceKey, StudyState
+from config.settings import Settings, load_settings
+from inference.worker import run
+from tests.builders.bundles import write_bundle
+from tests.builders.radiographs import radiograph
+from tests.builders.studies import queue_everything, receive
+from tests.processes import wait_until
+
+WITHIN_SECONDS = 30
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """One study at a time in each lane."""
+    defaults = load_settings()
+    return defaults.model_copy(
+        update={
+            "model": defaults.model.model_copy(
+                update={"bundle": str(write_bundle(tmp_path / "bundle"))}
+            ),
+            "worker": defaults.worker.model_copy(update={"batch_size": 1}),
+        }
+    )
+
+
+class Meeting(FileStore):
+    """Writes no report before reports of two studies are being written."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.both = threading.Barrier(2, timeout=WITHIN_SECONDS)
+        self._met = set[str]()
+
+    def write_report(self, key: InstanceKey, content: bytes) -> object:  # type: ignore[override]
+        if key.study_uid not in self._met:
+            self._met.add(key.study_uid)
+            self.both.wait()
+        return super().write_report(key, content)
+
+
+def test_two_studies_are_under_way_at_once(
+    archive: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    studies = [receive(archive, radiograph()) for _ in range(2)]
+    queue_everything(archive)
+    files = Meeting(tmp_path / "files")
+    meeting = Archive(repository=archive.repository, files=files)
+    stop = threading.Event()
+    worker = threading.Thread(target=run, args=(settings, meeting, stop))
+    worker.start()
+    try:
+        wait_until(
+            lambda: all(
+                archive.repository.study(one).study.state is StudyState.REPORTED for one in studies
+            ),
+            within_seconds=2 * WITHIN_SECONDS,
+            what="both reported",
+        )
+    finally:
+        stop.set()
+        worker.join(WITHIN_SECONDS)
+    assert not files.both.broken
+    assert not worker.is_alive()
+
+
+def test_a_lane_that_breaks_ends_the_worker(
+    archive: Archive, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group starts it again; a worker with one lane left would look well."""
+
+    def broken(*_arguments: object, **_keywords: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(archive.repository, "claim_predictions", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        run(settings, archive, threading.Event())
