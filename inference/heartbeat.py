@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -26,14 +27,19 @@ class Heartbeat:
     repository
         Where to beat.
     name
-        Of this worker; also the claimant of its leases.
+        Of this worker.
+    claimants
+        Whose leases it keeps.
     lease_seconds
         How long a claim lasts without us.
     """
 
-    def __init__(self, repository: Repository, name: str, *, lease_seconds: float) -> None:
+    def __init__(
+        self, repository: Repository, name: str, *, claimants: Sequence[str], lease_seconds: float
+    ) -> None:
         self._repository = repository
         self._name = name
+        self._claimants = claimants
         self._lease_seconds = lease_seconds
         self._extended_at = 0.0
         self._stop = threading.Event()
@@ -62,7 +68,10 @@ class Heartbeat:
             self._repository.beat(ProcessKind.WORKER, self._name)
             now = time.monotonic()
             if now - self._extended_at >= self._lease_seconds / EXTENSIONS_PER_LEASE:
-                self._repository.extend_study_leases(self._name, lease_seconds=self._lease_seconds)
+                for claimant in self._claimants:
+                    self._repository.extend_study_leases(
+                        claimant, lease_seconds=self._lease_seconds
+                    )
                 self._extended_at = now
         except ArchiveUnavailable as error:
             log.warning("the archive does not answer", error=type(error).__name__)

@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pydicom.config
@@ -91,16 +91,23 @@ def run(
     bench = make_bench(settings, archive)
     warm_up(bench.pipeline)
     _note_model(bench)
-    with Heartbeat(archive.repository, bench.name, lease_seconds=settings.worker.lease_seconds):
+    # A claimant each: a study that goes from one lane to the other is lost to the first.
+    lanes = [replace(bench, name=f"{bench.name}-{number}") for number in range(1, LANES + 1)]
+    with Heartbeat(
+        archive.repository,
+        bench.name,
+        claimants=[lane.name for lane in lanes],
+        lease_seconds=settings.worker.lease_seconds,
+    ):
         log.info("worker ready", worker=bench.name, model=bench.pipeline.author.model.name)
         on_ready()
-        _work_in_lanes(bench, stop)
+        _work_in_lanes(lanes, stop)
 
 
-def _work_in_lanes(bench: Bench, stop: threading.Event) -> None:
+def _work_in_lanes(lanes: Sequence[Bench], stop: threading.Event) -> None:
     """Work in several threads: while one waits for the network, another writes its reports."""
 
-    def work() -> None:
+    def work(bench: Bench) -> None:
         try:
             while not stop.is_set():
                 if not work_once(bench):
@@ -108,8 +115,8 @@ def _work_in_lanes(bench: Bench, stop: threading.Event) -> None:
         finally:
             stop.set()  # one that breaks ends the others, and the process with them
 
-    with ThreadPoolExecutor(LANES, thread_name_prefix="lane") as pool:
-        for lane in [pool.submit(work) for _ in range(LANES)]:
+    with ThreadPoolExecutor(len(lanes), thread_name_prefix="lane") as pool:
+        for lane in [pool.submit(work, bench) for bench in lanes]:
             lane.result()
 
 

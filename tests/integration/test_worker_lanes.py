@@ -2,12 +2,14 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archive.database import Archive
+from archive.errors import LeaseLost
 from archive.files import FileStore
-from archive.records import InstanceKey, StudyState
+from archive.records import ClaimedStudy, InstanceKey, StudyState
 from config.settings import Settings, load_settings
 from inference.worker import run
 from tests.builders.bundles import write_bundle
@@ -83,3 +85,60 @@ def test_a_lane_that_breaks_ends_the_worker(
     monkeypatch.setattr(archive.repository, "claim_predictions", broken)
     with pytest.raises(RuntimeError, match="a defect"):
         run(settings, archive, threading.Event())
+
+
+class Halting(FileStore):
+    """Stops each lane at its first report until it is told to go on."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.go_on: dict[str, threading.Event] = {}
+
+    def write_report(self, key: InstanceKey, content: bytes) -> object:  # type: ignore[override]
+        lane = threading.current_thread().name
+        if lane not in self.go_on:
+            self.go_on[lane] = threading.Event()
+            assert self.go_on[lane].wait(WITHIN_SECONDS)
+        return super().write_report(key, content)
+
+
+def test_a_lane_loses_a_study_that_got_a_late_image_to_the_other(
+    archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result of the first lane lacks that image and must not stand."""
+    first = radiograph()
+    late = radiograph(StudyInstanceUID=first.StudyInstanceUID)
+    receive(archive, first)
+    queue_everything(archive)
+    files = Halting(tmp_path / "files")
+    ends: list[tuple[int, str]] = []
+    finish = archive.repository.finish_study
+
+    def finish_noted(claim: ClaimedStudy, *arguments: Any, **keywords: Any) -> None:
+        try:
+            finish(claim, *arguments, **keywords)
+        except LeaseLost:
+            ends.append((len(claim.instances), "lost"))
+            raise
+        ends.append((len(claim.instances), "finished"))
+
+    monkeypatch.setattr(archive.repository, "finish_study", finish_noted)
+    stop = threading.Event()
+    halting = Archive(repository=archive.repository, files=files)
+    worker = threading.Thread(target=run, args=(settings, halting, stop))
+    worker.start()
+    try:
+        wait_until(lambda: len(files.go_on) == 1, within_seconds=WITHIN_SECONDS)
+        (ahead,) = files.go_on
+        receive(archive, late)
+        queue_everything(archive)
+        wait_until(lambda: len(files.go_on) == 2, within_seconds=WITHIN_SECONDS)
+        (behind,) = files.go_on.keys() - {ahead}
+        files.go_on[ahead].set()
+        wait_until(lambda: len(ends) == 1, within_seconds=WITHIN_SECONDS)
+        files.go_on[behind].set()
+        wait_until(lambda: len(ends) == 2, within_seconds=WITHIN_SECONDS)
+    finally:
+        stop.set()
+        worker.join(WITHIN_SECONDS)
+    assert ends == [(1, "lost"), (2, "finished")]
