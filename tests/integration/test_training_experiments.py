@@ -84,7 +84,7 @@ def test_the_grid_names_every_experiment_and_repeats_none(
     assert "epoch" in first.stdout
     assert "epoch" not in second.stdout
     tables = page(runs / "tune", "tune")
-    assert tables["Settings"]["smaller batch"][3] == "4"
+    assert tables["Settings"]["smaller batch"][4] == "4"
     assert set(tables["Figures"]) == {"as it is", "smaller batch"}
 
 
