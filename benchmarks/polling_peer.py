@@ -26,12 +26,11 @@ from benchmarks.straightforward_report import straightforward_report
 from inference.bundle import SHIPPED_BUNDLES
 from inference.model import load_classifier
 from inference.network import RadiographNet, pneumonia_logit
+from inference.preprocessing import HISTOGRAM_BINS, INPUT_SIZE
 from inference.report.author import Author, author_of
 from tests.builders.reports import a_finding
 
 POLL_SECONDS = 1.0
-SIDE = 224
-HISTOGRAM_BINS = 256
 WHITE = 4095
 
 
@@ -44,7 +43,7 @@ def main() -> None:
         [
             EnsureChannelFirst(channel_dim="no_channel"),
             ScaleIntensityRange(0, WHITE, 0.0, 1.0, clip=True),
-            Resize((SIDE, SIDE), mode="bilinear", anti_aliasing=True),
+            Resize((INPUT_SIZE, INPUT_SIZE), mode="bilinear", anti_aliasing=True),
             HistogramNormalize(num_bins=HISTOGRAM_BINS, min=0, max=1),
             EnsureType(dtype=torch.float32, track_meta=False),
         ]

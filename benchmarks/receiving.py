@@ -9,7 +9,6 @@ memory is free. The first use of memory that the host has yet to give takes long
 
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.sending import NO_DELAY, dcmsend, made
 from dicom_node.demo_pacs import ORTHANC_AE_TITLE
 from tests.builders.dicom_files import radiograph, written
 from tests.orthanc import Orthanc
@@ -24,8 +24,6 @@ from tests.serving import Site
 
 ROUNDS = 3
 ASSOCIATIONS = (1, 4)
-# Without it a sender waits for the receiver's delayed acknowledgements, 40 ms at a time.
-NO_DELAY = {"TCP_NODELAY": "1"}
 MEGABYTE = 1e6
 
 
@@ -66,7 +64,7 @@ class _receivers:  # noqa: N801  # read as a function
     """Our node and Orthanc, both running."""
 
     def __init__(self, folder: Path) -> None:
-        self._orthanc = Orthanc.running(_made(folder / "orthanc"))
+        self._orthanc = Orthanc.running(made(folder / "orthanc"))
         site = Site(folder=folder / "site", sections={"node": {"quiet_period_seconds": 60}})
         self._site = site
         self._serving = site.serving("node")
@@ -113,7 +111,7 @@ def _objects(load: Load, associations: int, folder: Path) -> list[Path]:
     """
     folders = []
     for number in range(associations):
-        folders.append(_made(folder / str(number)))
+        folders.append(made(folder / str(number)))
         for image in range(load.count):
             ds = radiograph(rows=load.pixels, columns=load.pixels)
             written(ds, folders[-1], f"{image}.dcm")
@@ -124,24 +122,15 @@ def _send(folders: Sequence[Path], receiver: Receiver) -> float:
     """Send each folder on an association of its own; return the seconds until all are done."""
     began_at = time.perf_counter()
     with ThreadPoolExecutor(len(folders)) as pool:
-        done = list(pool.map(lambda folder: _dcmsend(folder, receiver), folders))
+        done = list(pool.map(lambda folder: _sent(folder, receiver), folders))
     seconds = time.perf_counter() - began_at
     if any(done):
         raise SystemExit(f"{receiver.name}: dcmsend ended with {done}")
     return seconds
 
 
-def _dcmsend(folder: Path, receiver: Receiver) -> int:
-    return subprocess.run(
-        ["dcmsend", "-aet", "STORESCU", "-aec", receiver.ae_title, "+sd", "--no-uid-checks",
-         receiver.host, str(receiver.port), str(folder)],
-        check=False, capture_output=True,
-    ).returncode  # fmt: skip
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _sent(folder: Path, receiver: Receiver) -> int:
+    return dcmsend(folder, host=receiver.host, port=receiver.port, ae_title=receiver.ae_title)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.sending import NO_DELAY, dcmsend, made
 from dicom_node.demo_pacs import ORTHANC_AE_TITLE
 from tests.builders.radiographs import drawn_chest, file_bytes, radiograph
 from tests.orthanc import Orthanc
@@ -33,8 +34,6 @@ MEBIBYTE = 1 << 20
 LONGEST_BURST_SECONDS = 300
 # To look costs Orthanc and the processor something: seldom, where many are waited for.
 LOOK_SECONDS = 0.25
-# Without it a sender waits for the receiver's delayed acknowledgements, 40 ms at a time.
-NO_DELAY = {"TCP_NODELAY": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +148,7 @@ def _rate(way: Way, burst: Burst, folder: Path) -> float:
 @contextlib.contextmanager
 def _node(folder: Path) -> Iterator[Way]:
     """Hilum with all its parts, and an Orthanc that gets its reports."""
-    with Orthanc.running(_made(folder / "pacs")) as pacs:
+    with Orthanc.running(made(folder / "pacs")) as pacs:
         site = Site(
             folder=folder / "site",
             destinations=[
@@ -170,7 +169,7 @@ def _node(folder: Path) -> Iterator[Way]:
             seconds = time.perf_counter() - began_at
             print(f"start to ready: {seconds:.1f} s (at most 6, aim 4)")
             yield Way(
-                send=lambda files: _dcmsend(files, "127.0.0.1", site.dicom_port, "HILUM"),
+                send=lambda files: _send(files, "127.0.0.1", site.dicom_port, "HILUM"),
                 reports=Reports(pacs),
             )
             print(f"memory of all processes: {_gibibytes(serving):.2f} GiB (at most 1.4, aim 0.93)")
@@ -186,7 +185,7 @@ def _gibibytes(serving: Serving) -> float:
 
 @contextlib.contextmanager
 def _polling_peer(folder: Path) -> Iterator[Way]:
-    with Orthanc.running(_made(folder)) as orthanc:
+    with Orthanc.running(made(folder)) as orthanc:
         script = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.polling_peer", orthanc.pacs.url],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
@@ -195,7 +194,7 @@ def _polling_peer(folder: Path) -> Iterator[Way]:
             if script.stdout is None or script.stdout.readline().strip() != "ready":
                 raise SystemExit("the polling script did not begin")
             yield Way(
-                send=lambda files: _dcmsend(files, orthanc.host, orthanc.port, orthanc.ae_title),
+                send=lambda files: _send(files, orthanc.host, orthanc.port, orthanc.ae_title),
                 reports=Reports(orthanc),
             )
         finally:
@@ -203,28 +202,19 @@ def _polling_peer(folder: Path) -> Iterator[Way]:
             script.wait(20)
 
 
-def _dcmsend(files: Sequence[Path], host: str, port: int, ae_title: str) -> None:
-    folder = files[0].parent
-    sent = files if len(files) == 1 else [folder]
-    subprocess.run(
-        ["dcmsend", "-aet", "STORESCU", "-aec", ae_title, "+sd", "--no-uid-checks",
-         host, str(port), *map(str, sent)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def _send(files: Sequence[Path], host: str, port: int, ae_title: str) -> None:
+    path = files[0] if len(files) == 1 else files[0].parent
+    if status := dcmsend(path, host=host, port=port, ae_title=ae_title):
+        raise SystemExit(f"{ae_title}: dcmsend ended with {status}")
 
 
 def _written(count: int, pixels: int, folder: Path) -> list[Path]:
     """Write images of one drawn chest, each a study of its own."""
     chest = drawn_chest(rows=pixels, columns=pixels)
-    files = [_made(folder) / f"{number}.dcm" for number in range(count)]
+    files = [made(folder) / f"{number}.dcm" for number in range(count)]
     for file in files:
         file.write_bytes(file_bytes(radiograph(pixels=chest)))
     return files
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """One person with more windows than a browser opens connections to one server (HTTP/1.1: six)."""
 
+from collections.abc import Sequence
+
 from playwright.sync_api import Browser, Page, expect
 
 from archive.database import Archive
@@ -12,11 +14,7 @@ WINDOWS = 8
 
 def test_every_window_opens_and_hears_of_changes(archive: Archive, browser: Browser) -> None:
     with site(archive, browser) as shown:
-        windows = _windows(shown, WINDOWS)
-        add_case(archive, 1, "Doe^Jane", 0.9)
-        for window in windows:
-            expect(window.locator("#panel-identity")).to_contain_text("DOE")
-            expect(window.locator("#not-live")).to_be_hidden()
+        _expect_to_hear(archive, _windows(shown, WINDOWS))
 
 
 def test_another_window_listens_when_the_one_that_did_is_closed(
@@ -25,10 +23,7 @@ def test_another_window_listens_when_the_one_that_did_is_closed(
     with site(archive, browser) as shown:
         first, *others = _windows(shown, 3)
         first.close()
-        add_case(archive, 1, "Doe^Jane", 0.9)
-        for window in others:
-            expect(window.locator("#panel-identity")).to_contain_text("DOE")
-            expect(window.locator("#not-live")).to_be_hidden()
+        _expect_to_hear(archive, others)
 
 
 def test_every_window_says_that_changes_are_not_heard_of_and_that_they_are_again(
@@ -64,6 +59,13 @@ def test_a_window_that_listens_and_hangs_leaves_nobody_believing_that_all_is_wel
         expect(second.locator("#not-live")).to_be_visible()
         add_case(archive, 1, "Doe^Jane", 0.9)
         expect(second.locator("#panel-identity")).to_contain_text("DOE")
+
+
+def _expect_to_hear(archive: Archive, windows: Sequence[Page]) -> None:
+    add_case(archive, 1, "Doe^Jane", 0.9)
+    for window in windows:
+        expect(window.locator("#panel-identity")).to_contain_text("DOE")
+        expect(window.locator("#not-live")).to_be_hidden()
 
 
 def _windows(shown: Site, count: int) -> list[Page]:
