@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pydicom.config
@@ -45,6 +45,7 @@ from inference.report.decisions import DecisionInvalid
 from inference.report.words import Language, refusal_in_words
 from inference.reporting import Maps
 from inference.reviewing import report_review, withdraw
+from inference.turns import Turns
 from inference.warm_up import warm_up
 
 # The network runs for one batch at a time, and reports are built by Python: more would only wait.
@@ -66,6 +67,8 @@ class Bench:
     takes: Takes = takes_every_kind
     """Which objects a destination gets; its kind decides."""
     writes_rejection_notes: bool = False
+    turns: Turns = field(default_factory=Turns)
+    """Of all lanes of this worker."""
 
     @property
     def archive(self) -> Archive:
@@ -193,12 +196,6 @@ def work_once(bench: Bench) -> bool:
         )
         for question in questions:
             _answer(question, bench)
-        claims = bench.archive.repository.claim_studies(
-            bench.name,
-            limit=bench.settings.batch_size,
-            lease_seconds=bench.settings.lease_seconds,
-            maximum_attempts=bench.settings.maximum_attempts,
-        )
         decisions = bench.archive.repository.claim_reviews(
             bench.name,
             limit=bench.settings.batch_size,
@@ -207,15 +204,38 @@ def work_once(bench: Bench) -> bool:
         )
         for decision in decisions:
             _report_review(decision, bench)
-        hopeless = [one for one in claims if one.attempt > bench.settings.maximum_attempts]
-        for claim in hopeless:
-            _set_aside(claim, bench)
-        _analyse([one for one in claims if one not in hopeless], bench)
+        has_studies = _work_on_studies(bench)
     except ArchiveUnavailable as error:
         # What was claimed comes back to the queue when its lease ends.
         log.warning("the archive does not answer", error=type(error).__name__)
         return False
-    return bool(questions or decisions or claims)
+    return bool(questions or decisions or has_studies)
+
+
+def _work_on_studies(bench: Bench) -> bool:
+    """Analyse the next batch, or the one study that comes next and was tried before."""
+    with bench.turns.beside_others() as has_turn:
+        if has_turn and _claim_and_analyse(bench, only_untried=True):
+            return True
+    if not bench.archive.repository.tried_study_is_next():
+        return False
+    with bench.turns.alone() as has_turn:
+        return has_turn and _claim_and_analyse(bench, only_untried=False)
+
+
+def _claim_and_analyse(bench: Bench, *, only_untried: bool) -> bool:
+    claims = bench.archive.repository.claim_studies(
+        bench.name,
+        limit=bench.settings.batch_size,
+        lease_seconds=bench.settings.lease_seconds,
+        maximum_attempts=bench.settings.maximum_attempts,
+        only_untried=only_untried,
+    )
+    hopeless = [one for one in claims if one.attempt > bench.settings.maximum_attempts]
+    for claim in hopeless:
+        _set_aside(claim, bench)
+    _analyse([one for one in claims if one not in hopeless], bench)
+    return bool(claims)
 
 
 def _analyse(claims: Sequence[ClaimedStudy], bench: Bench) -> None:

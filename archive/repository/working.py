@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, or_, select, update
@@ -46,12 +47,29 @@ class WorkingRows(Transactions):
     """The study queue and its outcomes."""
 
     def claim_studies(
-        self, claimant: str, *, limit: int, lease_seconds: float, maximum_attempts: int
+        self,
+        claimant: str,
+        *,
+        limit: int,
+        lease_seconds: float,
+        maximum_attempts: int,
+        only_untried: bool = False,
     ) -> tuple[ClaimedStudy, ...]:
         """Claim the next queued studies; also takes back those whose worker went silent.
 
-        A claim with ``attempt > maximum_attempts`` ended its workers that often: the claimant
-        must not look at its pixels again, only finish it as FAILED.
+        One that was claimed before comes by itself, never in a batch: it may be what ended its
+        worker. A claim with ``attempt > maximum_attempts`` ended its workers that often: the
+        claimant must not look at its pixels again, only finish it as FAILED.
+
+        Parameters
+        ----------
+        claimant
+            Who holds them until they are finished, returned, or `lease_seconds` are over.
+        limit
+            So many at most.
+        only_untried
+            Claim nothing where one that was claimed before comes next
+            (:meth:`tried_study_is_next`), because the claimant has other studies under way.
         """
         with self._reading() as connection:
             now = database_now(connection)
@@ -61,7 +79,7 @@ class WorkingRows(Transactions):
             now = database_now(connection)
             _take_back_expired(connection, now)
             _set_aside_hopeless(connection, maximum_attempts + ATTEMPTS_TO_REPORT_FAILURE)
-            rows = _next_queued(connection, now, limit)
+            rows = _batch_of(_next_queued(connection, now, limit), only_untried=only_untried)
             if not rows:
                 return ()
             uids = [row.study_uid for row in rows]
@@ -86,6 +104,12 @@ class WorkingRows(Transactions):
             )
             for row in rows
         )
+
+    def tried_study_is_next(self) -> bool:
+        """Whether the study that would be claimed next was claimed before."""
+        with self._reading() as connection:
+            row = connection.execute(_queued_in_order(database_now(connection)).limit(1)).first()
+        return row is not None and row.attempt > 0
 
     def extend_study_leases(self, claimant: str, *, lease_seconds: float) -> None:
         """Keep what `claimant` holds; call it well before the leases end."""
@@ -259,15 +283,23 @@ def _set_aside_hopeless(connection: Connection, attempts: int) -> None:
 
 
 def _next_queued(connection: Connection, now: datetime, limit: int) -> Sequence[Any]:
+    in_order = _queued_in_order(now).limit(limit)
+    return connection.execute(in_order.with_for_update(skip_locked=True)).all()
+
+
+def _queued_in_order(now: datetime) -> Any:
     waited_long = studies.c.queued_at <= now - LONGEST_WAIT_BEHIND_PRIORITY
     urgency = case((waited_long, 1_000), else_=studies.c.priority)
-    return connection.execute(
+    return (
         select(studies.c.study_uid, studies.c.attempt)
         .where(studies.c.state == StudyState.QUEUED)
         .order_by(urgency.desc(), studies.c.queued_at, studies.c.study_uid)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    )
+
+
+def _batch_of(rows: Sequence[Any], *, only_untried: bool) -> Sequence[Any]:
+    untried = list(takewhile(lambda row: row.attempt == 0, rows))
+    return untried if untried or only_untried else rows[:1]
 
 
 def _instances_of(connection: Connection, uids: Sequence[str]) -> dict[str, list[Instance]]:

@@ -9,7 +9,7 @@ import pytest
 from archive.database import Archive
 from archive.errors import LeaseLost
 from archive.files import FileStore
-from archive.records import ClaimedStudy, InstanceKey, StudyState
+from archive.records import ClaimedStudy, FileKey, InstanceKey, StudyState
 from config.settings import Settings, load_settings
 from inference.worker import run
 from tests.builders.bundles import write_bundle
@@ -142,3 +142,64 @@ def test_a_lane_loses_a_study_that_got_a_late_image_to_the_other(
         stop.set()
         worker.join(WITHIN_SECONDS)
     assert ends == [(1, "lost"), (2, "finished")]
+
+
+class Watching(FileStore):
+    """Notes which studies are being written at the same time."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._lock = threading.Lock()
+        self._under_way = set[str]()
+        self.together: list[frozenset[str]] = []
+
+    def read(self, file_key: FileKey, *, sha256: str | None = None) -> bytes:
+        study_uid = file_key.split("/")[2]
+        with self._lock:
+            self._under_way.add(study_uid)
+            self.together.append(frozenset(self._under_way))
+        return super().read(file_key, sha256=sha256)
+
+    def leave(self, study_uid: str) -> None:
+        with self._lock:
+            self._under_way.discard(study_uid)
+
+
+def test_a_study_that_was_tried_before_is_looked_at_with_nothing_beside_it(
+    archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies = [receive(archive, radiograph()) for _ in range(6)]
+    queue_everything(archive)
+    tried = {
+        one.study_uid
+        for one in archive.repository.claim_studies(
+            "ended", limit=2, lease_seconds=0, maximum_attempts=3
+        )
+    }
+    files = Watching(tmp_path / "files")
+    finish = archive.repository.finish_study
+
+    def finish_noted(claim: ClaimedStudy, *arguments: Any, **keywords: Any) -> None:
+        files.leave(claim.study_uid)
+        finish(claim, *arguments, **keywords)
+
+    monkeypatch.setattr(archive.repository, "finish_study", finish_noted)
+    stop = threading.Event()
+    watched = Archive(repository=archive.repository, files=files)
+    worker = threading.Thread(target=run, args=(settings, watched, stop))
+    worker.start()
+    try:
+        wait_until(
+            lambda: all(
+                archive.repository.study(one).study.state is StudyState.REPORTED for one in studies
+            ),
+            within_seconds=2 * WITHIN_SECONDS,
+        )
+    finally:
+        stop.set()
+        worker.join(WITHIN_SECONDS)
+    beside_tried = [together for together in files.together if together & tried]
+    assert sorted(beside_tried, key=sorted) == sorted(
+        (frozenset({one}) for one in tried), key=sorted
+    )
+    assert max(len(together) for together in files.together) == 2  # the others do run beside

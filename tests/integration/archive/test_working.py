@@ -92,6 +92,37 @@ def test_stat_is_served_before_routine(any_archive: Archive) -> None:
     assert first.study_uid == "1.2.3.3"
 
 
+def test_a_study_that_was_claimed_before_comes_by_itself(any_archive: Archive) -> None:
+    """It may be what ended its worker; nothing else shall share its fate."""
+    queued(any_archive, 1, 2, 3, 4)
+    claim(any_archive, "dead", lease_seconds=0, limit=2)
+    batches = [[one.study_uid for one in claim(any_archive)] for _ in range(4)]
+    assert batches == [["1.2.3.1"], ["1.2.3.2"], ["1.2.3.3", "1.2.3.4"], []]
+
+
+def test_who_has_studies_under_way_claims_none_that_was_claimed_before(
+    any_archive: Archive,
+) -> None:
+    queued(any_archive, 1, 2, 3)
+    queued(any_archive, 4, priority=1)
+    assert not any_archive.repository.tried_study_is_next()
+    claim(any_archive, "dead", lease_seconds=0, limit=3)
+    assert claim_untried(any_archive) == []
+    assert any_archive.repository.tried_study_is_next()
+    queued(any_archive, 5, priority=2)
+    assert not any_archive.repository.tried_study_is_next()
+    assert claim_untried(any_archive) == ["1.2.3.5"]
+    assert claim_untried(any_archive) == []
+    assert [one.study_uid for one in claim(any_archive)] == ["1.2.3.4"]
+
+
+def claim_untried(archive: Archive) -> list[str]:
+    claims = archive.repository.claim_studies(
+        "w1", limit=8, lease_seconds=60, maximum_attempts=3, only_untried=True
+    )
+    return [one.study_uid for one in claims]
+
+
 def test_a_study_that_ends_every_worker_is_set_aside_as_failed(any_archive: Archive) -> None:
     queued(any_archive, 1)
     attempts = []
