@@ -3,7 +3,7 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /opt/hilum
 COPY requirements.lock ./
 RUN python -m venv .venv \
- && .venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock
+ && .venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE hilum.py ./
 COPY config config
 COPY archive archive

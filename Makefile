@@ -52,19 +52,21 @@ peers:
 	@$(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "python3-venv is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 
-# --no-deps with the project itself: everything it needs comes from the pinned, hashed file.
+# --no-deps: everything that is needed stands in the pinned, hashed file, and what was left out of it
+# (openvino-telemetry reports the use of OpenVINO to its makers) does not come by another way.
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.test: requirements-test.lock pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-test.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-test.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/.runtime
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+        --no-emit-package openvino-telemetry
 lock:
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --extra test -c requirements.lock -o requirements-test.lock

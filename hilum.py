@@ -28,7 +28,11 @@ from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
 from config.settings import Settings
-from config.starting import collector_at_rest, let_threads_sleep
+from config.starting import (
+    collector_at_rest,
+    leave_out_what_only_training_needs,
+    let_threads_sleep,
+)
 
 if TYPE_CHECKING:
     from dicom_node.demo_pacs import Pacs
@@ -122,6 +126,7 @@ def _entry_of(part: ProcessKind) -> "tuple[Callable[..., None], type[Exception],
     """Return what runs a part, the error that keeps it from starting, and its exit status."""
     if part is ProcessKind.WORKER:
         let_threads_sleep()
+        leave_out_what_only_training_needs()
         from inference.errors import BundleInvalid
         from inference.worker import run as work
 

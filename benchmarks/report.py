@@ -60,7 +60,7 @@ def encode_plainly(ds: Dataset) -> bytes:
 def _compare_heat_maps() -> None:
     torch.manual_seed(1)
     network = build_network("resnet18", outputs=len(THREE_CLASS_NAMES))
-    classifier = Classifier(network, a_manifest(), torch.device("cpu"))
+    classifier = Classifier(network, a_manifest())
     batch = torch.rand(BATCH, 1, 224, 224)
     large = np.kron(drawn_chest() >> 4, np.ones((8, 8))).astype(np.uint8)
 

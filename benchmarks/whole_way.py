@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import psutil
 
+from archive.records import StudyState
 from benchmarks.sending import NO_DELAY, dcmsend, made
 from dicom_node.demo_pacs import ORTHANC_AE_TITLE
 from tests.builders.radiographs import drawn_chest, file_bytes, radiograph
@@ -172,9 +173,17 @@ def _node(folder: Path) -> Iterator[Way]:
                 send=lambda files: _send(files, "127.0.0.1", site.dicom_port, "HILUM"),
                 reports=Reports(pacs),
             )
+            _refuse_failures(site)
             print(f"memory of all processes: {_gibibytes(serving):.2f} GiB (at most 1.4, aim 0.93)")
         finally:
             serving.stop()
+
+
+def _refuse_failures(site: Site) -> None:
+    """End where a study FAILED: a report that says so is no result to be fast with."""
+    failed, _ = site.open_archive().repository.studies(limit=1, state=StudyState.FAILED)
+    if failed:
+        raise SystemExit(f"studies FAILED; see {site.log_file}")
 
 
 def _gibibytes(serving: Serving) -> float:

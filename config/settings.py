@@ -247,6 +247,8 @@ class ModelSettings(_Section):
     bundle: str = Field(min_length=1)
     installed: Path | None
     device: str = Field(pattern=r"^(cpu|cuda(:\d+)?)$")
+    engine: Literal["auto", "pytorch"]
+    precision: Literal["auto", "float32"]
 
 
 class LogSettings(_Section):

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 
@@ -36,3 +37,16 @@ def let_threads_sleep() -> None:
     that the environment names already stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # noqa: TID251  # for a library
+
+
+# What MONAI imports wherever it is installed and a worker has no use for: training has.
+_FOR_TRAINING_ONLY = ("matplotlib", "optuna", "pandas", "sklearn")
+
+
+def leave_out_what_only_training_needs() -> None:
+    """Let MONAI take some packages for missing; call it before MONAI is imported.
+
+    They would cost a worker 0.7 seconds of its start and 45 MB.
+    """
+    for package in _FOR_TRAINING_ONLY:
+        sys.modules.setdefault(package, None)  # type: ignore[arg-type]  # None: not found

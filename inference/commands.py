@@ -15,7 +15,8 @@ from inference.bundle import (
 )
 from inference.errors import InferenceError
 from inference.installing import install_bundle
-from inference.model import load_classifier, verify_vectors
+from inference.model import largest_vector_difference, load_classifier, verify_vectors
+from inference.served import load_served, threads_of
 
 app = typer.Typer(help="The model bundles of this installation.", no_args_is_help=True)
 
@@ -56,13 +57,18 @@ def verify_model(
     config: ConfigOption = None,
     secrets: SecretsOption = None,
 ) -> None:
-    """Check a bundle's hashes and run its test vectors again."""
-    folder = _folder(bundle, config, secrets)
+    """Check a bundle's hashes and run its test vectors again, as published and as served here."""
+    settings = site_settings(config, secrets)
+    folder = bundle_folder(bundle, settings.installed_bundles)
     try:
         _, difference = _verified(folder)
+        typer.echo(f"{bundle}: intact; test vectors differ by at most {difference:.1e}")
+        if settings.model.device == "cpu":  # a GPU may be another machine's
+            served = load_served(folder, settings.model, threads=threads_of(settings.worker))
+            difference = largest_vector_difference(served, folder)
+            typer.echo(f"{bundle}: served by {served.engine_name}; they differ by {difference:.1e}")
     except InferenceError as error:
         fail(f"{bundle}: {error}")
-    typer.echo(f"{bundle}: intact; test vectors differ by at most {difference:.1e}")
 
 
 @app.command("install")

@@ -7,7 +7,7 @@ made anyway. Knows arrays only, no DICOM.
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +114,7 @@ def _caption(lines: tuple[str, ...], width: int) -> np.ndarray:
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     """Load DejaVu Sans as matplotlib ships it: Pillow's own font has no accents."""
-    package = find_spec("matplotlib")
+    package = PathFinder.find_spec("matplotlib")  # its folder; a worker does not import it
     if package is None or not package.submodule_search_locations:
         raise FileNotFoundError("matplotlib, whose font the captions use, is not installed")
     folder = Path(package.submodule_search_locations[0])

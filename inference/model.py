@@ -21,6 +21,7 @@ from inference.bundle import (
     BundleManifest,
     verify_bundle,
 )
+from inference.engine import MakeEngine, Pass, PyTorchEngine
 from inference.errors import BundleInvalid
 from inference.gate import Gate, described_features, described_picture, gate_of
 from inference.network import ARCHITECTURES, RadiographNet, build_network, pneumonia_logit
@@ -45,17 +46,21 @@ class Classifier:
         self,
         network: RadiographNet,
         manifest: BundleManifest,
-        device: torch.device,
         gate: Gate | None = None,
+        *,
+        make_engine: MakeEngine = PyTorchEngine,
     ) -> None:
+        self.network = network.eval()
         self.manifest = manifest
         self.gate = gate
-        self._tapped: torch.Tensor | None = None
         self._turn = threading.Lock()
-        if gate is not None and manifest.gate is not None:
-            network.trunk.get_submodule(manifest.gate.tap).register_forward_hook(self._tap)
-        self.device = device
-        self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+        tap = manifest.gate.tap if manifest.gate is not None and gate is not None else None
+        self._engine = make_engine(network, tap)
+
+    @property
+    def engine_name(self) -> str:
+        """What carries out the network, and the number format that it calculates in."""
+        return self._engine.name
 
     def probabilities(self, batch: torch.Tensor) -> np.ndarray:
         """Calibrated probability of pneumonia, (N,), of model inputs (N, 1, 224, 224) in [0, 1]."""
@@ -64,28 +69,22 @@ class Classifier:
     @torch.inference_mode()
     def features_and_probabilities(self, batch: torch.Tensor) -> Scores:
         """Probabilities and the features that a class activation map weighs."""
-        batch = batch.to(self.device, torch.float32, memory_format=torch.channels_last)
         with self._turn:
-            features = self.network.features(batch)
-            strangeness = self._strangeness(batch)
-            logits = pneumonia_logit(self.network.logits(features))
+            seen = self._engine(batch)
+            logits = pneumonia_logit(seen.scores)
             if self.manifest.averages_flip:
-                logits = (logits + pneumonia_logit(self.network(batch.flip(3)))) / 2
+                logits = (logits + pneumonia_logit(self._engine(batch.flip(3)).scores)) / 2
         calibrated = torch.sigmoid(logits.double() / self.manifest.calibration_temperature)
         return Scores(
-            probabilities=calibrated.cpu().numpy(),
-            features=features.cpu().numpy(),
-            strangeness=strangeness,
+            probabilities=calibrated.numpy(),
+            features=seen.features,
+            strangeness=self._strangeness(batch, seen),
         )
 
-    def _tap(self, _module: object, _inputs: object, output: torch.Tensor) -> None:
-        self._tapped = output.mean(dim=(2, 3))
-
-    def _strangeness(self, batch: torch.Tensor) -> np.ndarray | None:
-        tapped, self._tapped = self._tapped, None
-        if self.gate is None or tapped is None:
+    def _strangeness(self, batch: torch.Tensor, seen: Pass) -> np.ndarray | None:
+        if self.gate is None or seen.tapped is None:
             return None
-        return self.gate.scores(described_features(tapped), described_picture(batch))
+        return self.gate.scores(described_features(seen.tapped), described_picture(batch))
 
     @property
     def pneumonia_weights(self) -> np.ndarray:
@@ -94,7 +93,7 @@ class Classifier:
         return np.asarray((weights[1:].mean(dim=0) - weights[0]).cpu())
 
 
-def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
+def load_classifier(folder: Path, *, make_engine: MakeEngine = PyTorchEngine) -> Classifier:
     """Verify a bundle and make it ready to score.
 
     Raises
@@ -117,7 +116,7 @@ def load_classifier(folder: Path, *, device: str = "cpu") -> Classifier:
         raise BundleInvalid(f"{folder / WEIGHTS_FILE}: not weights of this network") from error
     try:
         gate = gate_of(load_file(folder / GATE_FILE)) if manifest.gate else None
-        return Classifier(network, manifest, torch.device(device), gate)
+        return Classifier(network, manifest, gate, make_engine=make_engine)
     except (SafetensorError, KeyError, ValueError, AttributeError) as error:
         raise BundleInvalid(f"{folder / GATE_FILE}: not the gate of this network") from error
 

@@ -36,7 +36,7 @@ from config.logs import uid_digest
 from config.settings import ReportSettings, Settings, WorkerSettings
 from inference.bundle import bundle_folder
 from inference.heartbeat import Heartbeat
-from inference.model import Classifier, load_classifier
+from inference.model import Classifier
 from inference.pipeline import Pipeline, analyse, give_up
 from inference.prediction import predict
 from inference.report.author import Author, author_of
@@ -45,6 +45,7 @@ from inference.report.decisions import DecisionInvalid
 from inference.report.words import Language, refusal_in_words
 from inference.reporting import Maps
 from inference.reviewing import report_review, withdraw
+from inference.served import load_served, threads_of
 from inference.turns import Turns
 from inference.warm_up import warm_up
 
@@ -90,7 +91,7 @@ def run(
         The model bundle may not be used; nothing is claimed.
     """
     _keep_values_out_of_warnings()
-    torch.set_num_threads(settings.worker.threads or os.cpu_count() or 1)
+    torch.set_num_threads(threads_of(settings.worker))
     bench = make_bench(settings, archive)
     warm_up(bench.pipeline)
     _note_model(bench)
@@ -102,7 +103,12 @@ def run(
         claimants=[lane.name for lane in lanes],
         lease_seconds=settings.worker.lease_seconds,
     ):
-        log.info("worker ready", worker=bench.name, model=bench.pipeline.author.model.name)
+        log.info(
+            "worker ready",
+            worker=bench.name,
+            model=bench.pipeline.author.model.name,
+            engine=bench.pipeline.classifier.engine_name,
+        )
         on_ready()
         _work_in_lanes(lanes, stop)
 
@@ -131,9 +137,10 @@ def make_bench(settings: Settings, archive: Archive) -> Bench:
     BundleInvalid
         The model bundle may not be used.
     """
-    classifier = load_classifier(
+    classifier = load_served(
         bundle_folder(settings.model.bundle, settings.installed_bundles),
-        device=settings.model.device,
+        settings.model,
+        threads=threads_of(settings.worker),
     )
     return Bench(
         name=f"{socket.gethostname()}-{os.getpid()}",

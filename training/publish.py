@@ -51,7 +51,6 @@ from training.run import FinishedRun, Origin, load_run
 
 # Half-precision rounding on another processor moves a probability by less than this.
 VECTOR_TOLERANCE = 0.01
-PUBLISHER_DEVICE = torch.device("cpu")
 POPULATION = Population(
     min_age_years=1,
     max_age_years=5,
@@ -149,7 +148,7 @@ def publish(
         settings.target_sensitivity, of_another_time=judged is not None
     )
     manifest = _manifest(finished, identity, calibration, settings)
-    classifier = Classifier(finished.network, manifest, PUBLISHER_DEVICE)
+    classifier = Classifier(finished.network, manifest)
     measured = [
         _record("validation", validation.figures(calibration, shifted=False)),
         _record("shifted validation", validation.figures(calibration, shifted=True)),

@@ -18,6 +18,7 @@ from inference.bundle import (
     write_manifest,
 )
 from inference.labels import THREE_CLASS_NAMES
+from inference.model import Classifier
 from inference.network import build_network
 from inference.preprocessing import PREPROCESSING_VERSION
 
@@ -56,10 +57,12 @@ def write_bundle(folder: Path, *, decision_threshold: float = 0.5) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps({}), encoding="utf-8")
     save_file(network.state_dict(), folder / WEIGHTS_FILE)
-    save_file({"images": torch.zeros(1, 1, 224, 224)}, folder / VECTORS_FILE)
+    manifest = a_manifest(decision_threshold=decision_threshold)
+    images = torch.zeros(1, 1, 224, 224)
+    answers = torch.from_numpy(Classifier(network, manifest).probabilities(images))
+    save_file({"images": images, "probabilities": answers}, folder / VECTORS_FILE)
     hashes = {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED_FILES
     }
-    manifest = a_manifest(decision_threshold=decision_threshold)
     write_manifest(manifest.model_copy(update={"sha256": hashes}), folder)
     return folder

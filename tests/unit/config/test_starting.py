@@ -44,3 +44,28 @@ def test_a_workers_threads_sleep_unless_the_environment_says_otherwise(
     )  # fmt: skip
     assert ("GOMP_SPINCOUNT = '0'" in done.stderr) is sleeps
     assert "GOMP_SPINCOUNT" in done.stderr
+
+
+WORKER_PREPROCESSES = """
+import sys
+from archive.records import ProcessKind
+from hilum import _entry_of
+_entry_of(ProcessKind.WORKER)
+import numpy as np
+from inference.explanation import draw
+from inference.preprocessing import to_model_input
+print(tuple(to_model_input(np.linspace(0, 1, 300 * 240).reshape(300, -1)).shape))
+black = np.zeros((300, 240), np.uint8)
+print(draw(black, np.eye(7, dtype=np.float32), ("caption",)).pixels.shape[1:])
+named = ("matplotlib", "monai", "optuna", "pandas", "sklearn")
+print(sorted(name for name in named if sys.modules.get(name) is not None))
+"""
+
+
+def test_a_worker_imports_nothing_that_only_training_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER_PREPROCESSES],
+        cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["(1, 224, 224)", "(240, 3)", "['monai']"]
