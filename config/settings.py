@@ -107,6 +107,7 @@ class WorkerSettings(_Section):
     poll_seconds: float = Field(gt=0)
     lease_seconds: float = Field(ge=1)
     maximum_attempts: int = Field(ge=1)
+    longest_work_seconds: float = Field(ge=1)
     threads: int = Field(ge=0)
 
 

@@ -1,4 +1,4 @@
-"""Says every second that the worker works, and keeps the leases of what it holds."""
+"""Says every second that the worker works, keeps the leases of what it holds, and its deadline."""
 
 import threading
 import time
@@ -11,6 +11,7 @@ import structlog
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from archive.repository import Repository
+from inference.deadline import Deadline
 
 BEAT_SECONDS = 1.0
 # Extended this often within its length, a lease outlives two beats that fail.
@@ -32,15 +33,24 @@ class Heartbeat:
         Whose leases it keeps.
     lease_seconds
         How long a claim lasts without us.
+    deadline
+        Of the worker's threads; kept as long as it beats.
     """
 
     def __init__(
-        self, repository: Repository, name: str, *, claimants: Sequence[str], lease_seconds: float
+        self,
+        repository: Repository,
+        name: str,
+        *,
+        claimants: Sequence[str],
+        lease_seconds: float,
+        deadline: Deadline,
     ) -> None:
         self._repository = repository
         self._name = name
         self._claimants = claimants
         self._lease_seconds = lease_seconds
+        self._deadline = deadline
         self._extended_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -58,12 +68,14 @@ class Heartbeat:
     ) -> None:
         self._stop.set()
         self._thread.join()
+        self._deadline.lift()
 
     def _run(self) -> None:
         while not self._stop.wait(min(BEAT_SECONDS, self._lease_seconds / EXTENSIONS_PER_LEASE)):
             self._beat()
 
     def _beat(self) -> None:
+        self._deadline.enforce()
         try:
             self._repository.beat(ProcessKind.WORKER, self._name)
             now = time.monotonic()

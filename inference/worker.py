@@ -35,6 +35,7 @@ from config.destinations import Destination
 from config.logs import uid_digest
 from config.settings import ReportSettings, Settings, WorkerSettings
 from inference.bundle import bundle_folder
+from inference.deadline import Deadline
 from inference.heartbeat import Heartbeat
 from inference.model import Classifier
 from inference.pipeline import Pipeline, analyse, give_up
@@ -97,11 +98,13 @@ def run(
     _note_model(bench)
     # A claimant each: a study that goes from one lane to the other is lost to the first.
     lanes = [replace(bench, name=f"{bench.name}-{number}") for number in range(1, LANES + 1)]
+    deadline = Deadline(settings.worker.longest_work_seconds)
     with Heartbeat(
         archive.repository,
         bench.name,
         claimants=[lane.name for lane in lanes],
         lease_seconds=settings.worker.lease_seconds,
+        deadline=deadline,
     ):
         log.info(
             "worker ready",
@@ -110,16 +113,18 @@ def run(
             engine=bench.pipeline.classifier.engine_name,
         )
         on_ready()
-        _work_in_lanes(lanes, stop)
+        _work_in_lanes(lanes, stop, deadline)
 
 
-def _work_in_lanes(lanes: Sequence[Bench], stop: threading.Event) -> None:
+def _work_in_lanes(lanes: Sequence[Bench], stop: threading.Event, deadline: Deadline) -> None:
     """Work in several threads: while one waits for the network, another writes its reports."""
 
     def work(bench: Bench) -> None:
         try:
             while not stop.is_set():
-                if not work_once(bench):
+                with deadline.at_work():
+                    had_work = work_once(bench)
+                if not had_work:
                     stop.wait(bench.settings.poll_seconds)
         finally:
             stop.set()  # one that breaks ends the others, and the process with them
