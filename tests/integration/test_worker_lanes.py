@@ -1,6 +1,8 @@
 """A worker looks at one batch while it writes the reports of another."""
 
+import contextlib
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from archive.database import Archive
 from archive.errors import LeaseLost
 from archive.files import FileStore
-from archive.records import ClaimedStudy, FileKey, InstanceKey, StudyState
+from archive.records import ClaimedStudy, FileKey, InstanceKey, StudyState, StudyUid
 from config.settings import Settings, load_settings
 from inference.worker import run
 from tests.builders.bundles import write_bundle
@@ -34,6 +36,30 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@contextlib.contextmanager
+def a_worker(settings: Settings, archive: Archive) -> Iterator[None]:
+    """A worker in a thread for the time of a `with` block."""
+    stop = threading.Event()
+    worker = threading.Thread(target=run, args=(settings, archive, stop))
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join(WITHIN_SECONDS)
+    assert not worker.is_alive()
+
+
+def wait_until_reported(archive: Archive, studies: Sequence[StudyUid]) -> None:
+    wait_until(
+        lambda: all(
+            archive.repository.study(one).study.state is StudyState.REPORTED for one in studies
+        ),
+        within_seconds=2 * WITHIN_SECONDS,
+        what="reports of all studies",
+    )
+
+
 class Meeting(FileStore):
     """Writes no report before reports of two studies are being written."""
 
@@ -55,23 +81,9 @@ def test_two_studies_are_under_way_at_once(
     studies = [receive(archive, radiograph()) for _ in range(2)]
     queue_everything(archive)
     files = Meeting(tmp_path / "files")
-    meeting = Archive(repository=archive.repository, files=files)
-    stop = threading.Event()
-    worker = threading.Thread(target=run, args=(settings, meeting, stop))
-    worker.start()
-    try:
-        wait_until(
-            lambda: all(
-                archive.repository.study(one).study.state is StudyState.REPORTED for one in studies
-            ),
-            within_seconds=2 * WITHIN_SECONDS,
-            what="both reported",
-        )
-    finally:
-        stop.set()
-        worker.join(WITHIN_SECONDS)
+    with a_worker(settings, Archive(repository=archive.repository, files=files)):
+        wait_until_reported(archive, studies)
     assert not files.both.broken
-    assert not worker.is_alive()
 
 
 def test_a_lane_that_breaks_ends_the_worker(
@@ -123,11 +135,7 @@ def test_a_lane_loses_a_study_that_got_a_late_image_to_the_other(
         ends.append((len(claim.instances), "finished"))
 
     monkeypatch.setattr(archive.repository, "finish_study", finish_noted)
-    stop = threading.Event()
-    halting = Archive(repository=archive.repository, files=files)
-    worker = threading.Thread(target=run, args=(settings, halting, stop))
-    worker.start()
-    try:
+    with a_worker(settings, Archive(repository=archive.repository, files=files)):
         wait_until(lambda: len(files.go_on) == 1, within_seconds=WITHIN_SECONDS)
         (ahead,) = files.go_on
         receive(archive, late)
@@ -138,9 +146,6 @@ def test_a_lane_loses_a_study_that_got_a_late_image_to_the_other(
         wait_until(lambda: len(ends) == 1, within_seconds=WITHIN_SECONDS)
         files.go_on[behind].set()
         wait_until(lambda: len(ends) == 2, within_seconds=WITHIN_SECONDS)
-    finally:
-        stop.set()
-        worker.join(WITHIN_SECONDS)
     assert ends == [(1, "lost"), (2, "finished")]
 
 
@@ -184,20 +189,8 @@ def test_a_study_that_was_tried_before_is_looked_at_with_nothing_beside_it(
         finish(claim, *arguments, **keywords)
 
     monkeypatch.setattr(archive.repository, "finish_study", finish_noted)
-    stop = threading.Event()
-    watched = Archive(repository=archive.repository, files=files)
-    worker = threading.Thread(target=run, args=(settings, watched, stop))
-    worker.start()
-    try:
-        wait_until(
-            lambda: all(
-                archive.repository.study(one).study.state is StudyState.REPORTED for one in studies
-            ),
-            within_seconds=2 * WITHIN_SECONDS,
-        )
-    finally:
-        stop.set()
-        worker.join(WITHIN_SECONDS)
+    with a_worker(settings, Archive(repository=archive.repository, files=files)):
+        wait_until_reported(archive, studies)
     beside_tried = [together for together in files.together if together & tried]
     assert sorted(beside_tried, key=sorted) == sorted(
         (frozenset({one}) for one in tried), key=sorted
