@@ -25,6 +25,9 @@ STUDY_MOVES: dict[S, frozenset[S]] = {
     S.KEPT: frozenset({S.RECEIVING, S.QUEUED}),
 }
 
+# Where nothing is on its way any more.
+FINISHED_STUDIES = (S.REPORTED, S.NOT_ANALYSED, S.FAILED, S.KEPT)
+
 DELIVERY_MOVES: dict[D, frozenset[D]] = {
     # claimed by a sender; tried for too long
     D.READY: frozenset({D.SENDING, D.GAVE_UP}),

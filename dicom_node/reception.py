@@ -51,12 +51,13 @@ def keep(
     ObjectRefused
         Nothing was kept.
     ArchiveUnavailable
-        Nothing was recorded; the sender must not hear success. A file without a row may remain,
-        which a repeat replaces by its equal.
+        Nothing was recorded, or what was is just being deleted; the sender must not hear success.
+        A file without a row may remain, which a repeat replaces by its equal.
     """
     admission = admission or examine(file)
     if _is_recorded(file, admission, archive):
         # The file at the place is not touched: its recorded digest covers the file meta too.
+        archive.repository.record_repeat(admission.key)
         return Kept(admission=admission, recorded=Recorded.DUPLICATE)
     file_key = archive.files.keep_received(file.path, admission.key, file_sha256=file.file_sha256)
     recorded = archive.repository.record_instance(_arrival(file, admission, sender, file_key))

@@ -13,6 +13,7 @@ from archive.records import (
     Arrival,
     ArrivedImage,
     FileKey,
+    InstanceKey,
     Recorded,
     RecordedFile,
     RuleDecision,
@@ -23,7 +24,7 @@ from archive.repository.prepared import Prepared
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import conflicts, instances, studies
 from archive.together import Together
-from archive.workflow import studies_that_may_become
+from archive.workflow import FINISHED_STUDIES, studies_that_may_become
 
 # Decided and queued in one transaction; the next tick takes the next.
 MOST_AT_ONCE = 200
@@ -77,6 +78,30 @@ class ReceivingRows(Transactions):
         except _NotNew:
             return self._compare(arrival)
         return Recorded.NEW
+
+    def record_repeat(self, key: InstanceKey) -> None:
+        """Note that an instance came again, so that it stays as long as one that came first.
+
+        Nothing else of its study changes. Safe to repeat.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            Its study was just deleted; the sender must not hear success.
+        """
+        with self._writing() as connection:
+            # In any other state a study is safe, and what comes of it makes it young.
+            connection.execute(
+                update(studies)
+                .where(studies.c.study_uid == key.study_uid, studies.c.state.in_(FINISHED_STUDIES))
+                .values(active_at=database_now(connection))
+            )
+            # Asked last: whoever deletes the study holds its row, and was waited for.
+            is_here = connection.execute(
+                select(1).where(instances.c.sop_instance_uid == key.sop_instance_uid)
+            ).first()
+        if is_here is None:
+            raise ArchiveUnavailable("its study was just deleted: try again")
 
     def record_conflict(self, arrival: Arrival, *, data_set_sha256: str) -> None:
         """List a file that was kept apart because its UID stands for another object."""
@@ -200,12 +225,15 @@ class ReceivingRows(Transactions):
                 )
             ).one_or_none()
         if known is None:
-            raise ArchiveUnavailable("its study is just being deleted: try again")
+            raise ArchiveUnavailable("its study was just deleted: try again")
         is_same = (known.file_sha256, known.study_uid) == (
             arrival.file_sha256,
             arrival.key.study_uid,
         )
-        return Recorded.DUPLICATE if is_same else Recorded.CONFLICT
+        if not is_same:
+            return Recorded.CONFLICT
+        self.record_repeat(arrival.key)
+        return Recorded.DUPLICATE
 
 
 @dataclass(frozen=True, kw_only=True)

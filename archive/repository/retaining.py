@@ -56,9 +56,8 @@ from archive.schema import (
     results,
     studies,
 )
+from archive.workflow import FINISHED_STUDIES
 
-# Where nothing is on its way any more; a failed one only once somebody was told.
-_FINISHED = (StudyState.REPORTED, StudyState.NOT_ANALYSED, StudyState.FAILED, StudyState.KEPT)
 StampOf = Callable[[FileKey], int | None]
 """When a file was written, in nanoseconds since 1970; None where it is not there."""
 
@@ -192,10 +191,11 @@ def _belongs(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Co
 
 def _nothing_since(limit_at: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        studies.c.state.in_(_FINISHED),
+        studies.c.state.in_(FINISHED_STUDIES),
         # By this the index finds them; no study was received last before it was received first.
         studies.c.first_received_at < limit_at,
         studies.c.last_received_at < limit_at,
+        studies.c.active_at < limit_at,  # an image that was here already came again
         ~_belongs(results.c.study_uid, results.c.made_at >= limit_at),
         ~_belongs(reviews.c.study_uid, reviews.c.made_at >= limit_at),
         ~_belongs(deliveries.c.study_uid, deliveries.c.delivered_at >= limit_at),

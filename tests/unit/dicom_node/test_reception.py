@@ -8,7 +8,7 @@ from sqlalchemy import update
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.files import sha256_of
-from archive.records import Arrival, FileKey, Recorded
+from archive.records import Arrival, FileKey, Outcome, Recorded, RecordedFile, StudyState
 from archive.repository import Repository
 from archive.schema import instances
 from dicom_node.errors import ObjectRefused
@@ -16,7 +16,10 @@ from dicom_node.incoming import Heading, IncomingDataSet, ReceivedFile
 from dicom_node.intake import Command
 from dicom_node.reception import Sender, keep
 from dicom_node.statuses import StoreStatus
+from tests.builders.arrivals import A_MODEL
 from tests.builders.dicom_files import file_bytes, radiograph
+from tests.builders.finished import EVERYTHING
+from tests.builders.studies import claim_everything
 
 SENDER = Sender(calling_ae_title="CT1", called_ae_title="HILUM")
 
@@ -76,6 +79,52 @@ def test_the_same_object_again_is_a_duplicate_and_changes_nothing(archive: Archi
     assert [one.calling_ae_title for one in study.instances] == ["CT1"]
     (instance,) = study.instances
     assert archive.files.read(instance.file_key, sha256=instance.file_sha256)
+
+
+def test_an_object_that_came_again_stays_as_long_as_one_that_came_first(archive: Archive) -> None:
+    """Its sender heard success a second time."""
+    ds = radiograph()
+    key = keep(arrive(archive, ds), SENDER, archive).admission.key
+    give_up_on_everything(archive)
+    limit_at = archive.repository.retention_limit(EVERYTHING)
+    assert keep(arrive(archive, ds), SENDER, archive).recorded is Recorded.DUPLICATE
+    gone = archive.repository.delete_study(
+        key.study_uid, EVERYTHING, limit_at, stamp_of=lambda _: None
+    )
+    assert gone is None
+    assert len(archive.repository.study(key.study_uid).instances) == 1
+
+
+class ForgettingRepository(Repository):
+    """Deletes the study of an object right after saying that it is here."""
+
+    def recorded_file(self, sop_instance_uid: str) -> RecordedFile | None:
+        found = super().recorded_file(sop_instance_uid)
+        (study,), _ = self.studies(limit=1)
+        limit_at = self.retention_limit(EVERYTHING)
+        assert self.delete_study(study.study_uid, EVERYTHING, limit_at, stamp_of=lambda _: None)
+        return found
+
+
+def test_no_success_is_answered_for_an_object_whose_study_went_meanwhile(
+    archive: Archive,
+) -> None:
+    ds = radiograph()
+    keep(arrive(archive, ds), SENDER, archive)
+    give_up_on_everything(archive)
+    forgetting = Archive(
+        repository=ForgettingRepository(archive.repository._engine), files=archive.files
+    )
+    with pytest.raises(ArchiveUnavailable, match="just deleted"):
+        keep(arrive(archive, ds), SENDER, forgetting)
+    assert keep(arrive(archive, ds), SENDER, archive).recorded is Recorded.NEW
+
+
+def give_up_on_everything(archive: Archive) -> None:
+    """Finish every study, with nothing to send."""
+    for claim in claim_everything(archive):
+        outcome = Outcome(state=StudyState.NOT_ANALYSED, model=A_MODEL, reason="a test")
+        archive.repository.finish_study(claim, outcome, destinations=[])
 
 
 def test_another_object_under_a_known_uid_is_kept_apart(archive: Archive) -> None:
