@@ -47,9 +47,11 @@ class OpenVinoEngine:
         library = _openvino()
         core = library.Core()
         self._precision = precision or _fastest(core)
-        settings: dict[str, str | int] = {
+        settings: dict[str, str | int | bool] = {
             "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
             "PERFORMANCE_HINT": "LATENCY",
+            # Else every worker of a machine would hold to the same cores.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
