@@ -78,7 +78,10 @@ class Reports:
         return str(metadata["SopClassUid"]).startswith("1.2.840.10008.5.1.4.1.1.88.")
 
     def _asked(self, path: str) -> Any:
-        answer = self._orthanc.get(path)
+        try:
+            answer = self._orthanc.get(path)
+        except httpx.RemoteProtocolError:  # it closed the connection just as we asked
+            answer = self._orthanc.get(path)
         answer.raise_for_status()
         return answer.json()
 
@@ -187,7 +190,10 @@ def _refuse_failures(site: Site) -> None:
 
 
 def _gibibytes(serving: Serving) -> float:
-    """Proportional set size: what processes share counts once."""
+    """Proportional set size: what processes share counts once.
+
+    Too little where something else that maps the same libraries runs beside them, a training say.
+    """
     processes = [psutil.Process(serving.process.pid), *serving.parts()]
     return float(sum(one.memory_full_info().pss for one in processes) / 1024 / MEBIBYTE)
 
