@@ -10,7 +10,7 @@ import structlog
 import torch
 
 from config.settings import ModelSettings, WorkerSettings
-from inference.engine import MakeEngine, PyTorchEngine
+from inference.engine import PyTorchEngine
 from inference.errors import BundleInvalid
 from inference.model import Classifier, load_classifier, verify_vectors
 from inference.openvino_engine import OpenVinoEngine
@@ -34,7 +34,6 @@ def load_served(folder: Path, settings: ModelSettings, *, threads: int) -> Class
         The bundle is not as it was published or made for other code, or not even PyTorch gives
         here what it promises.
     """
-    on_pytorch = partial(PyTorchEngine, device=torch.device(settings.device))
     if settings.device == "cpu" and settings.engine == "auto":
         precision = None if settings.precision == "auto" else settings.precision
         on_openvino = partial(OpenVinoEngine, precision=precision, threads=threads)
@@ -49,10 +48,7 @@ def load_served(folder: Path, settings: ModelSettings, *, threads: int) -> Class
             )
         else:
             return classifier
-    return _verified(folder, on_pytorch)
-
-
-def _verified(folder: Path, make_engine: MakeEngine) -> Classifier:
-    classifier = load_classifier(folder, make_engine=make_engine)
+    on_pytorch = partial(PyTorchEngine, device=torch.device(settings.device))
+    classifier = load_classifier(folder, make_engine=on_pytorch)
     verify_vectors(classifier, folder)
     return classifier

@@ -243,10 +243,10 @@ def _claim_and_analyse(bench: Bench, *, only_untried: bool) -> bool:
         maximum_attempts=bench.settings.maximum_attempts,
         only_untried=only_untried,
     )
-    hopeless = [one for one in claims if one.attempt > bench.settings.maximum_attempts]
-    for claim in hopeless:
-        _set_aside(claim, bench)
-    _analyse([one for one in claims if one not in hopeless], bench)
+    if claims and claims[0].attempt > bench.settings.maximum_attempts:
+        _set_aside(claims[0], bench)  # one that was claimed before comes by itself
+    else:
+        _analyse(claims, bench)
     return bool(claims)
 
 
