@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import cast
+from typing import Any, cast
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
@@ -228,6 +228,7 @@ def associate(
 
     def tune(event: Event) -> None:
         connected.append(True)
+        _leave_answers_to_who_asked(event.assoc)
         tune_association(event.assoc, timeout_seconds=timeout_seconds)
 
     try:
@@ -252,6 +253,23 @@ def associate(
     if caller is not None and caller.problem:
         raise PeerUnavailable(f"no agreement on TLS: {caller.problem}")
     raise PeerUnavailable("nobody answers at the port")
+
+
+def _leave_answers_to_who_asked(association: Association) -> None:
+    """Keep pynetdicom's idle loop from taking an answer that a request waits for.
+
+    A request halts that loop first, but takes it for halted in the very moment in which it goes on,
+    so under load it took the answer, as nobody's, and the request waited until its time-out.
+    Nothing is lost to the loop: reports of storage commitment go past the queue it looks into, and
+    an acceptor that was given no role sends no requests (PS3.7 D.3.3.4).
+    """
+    dimse = association.dimse
+    take = dimse.get_msg
+
+    def take_for_who_waits(block: bool = False) -> Any:  # pynetdicom's own tuple
+        return take(block=True) if block else (None, None)
+
+    dimse.get_msg = take_for_who_waits  # type: ignore[method-assign]  # it has no other place
 
 
 def _why_not(association: Association) -> str:
