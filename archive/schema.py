@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    func,
 )
 
 UID_LENGTH = 64  # PS3.5 section 9.1
@@ -104,6 +105,9 @@ studies = Table(
     Index("ix_studies_state_priority", "state", "priority", "queued_at"),
     Index("ix_studies_first_received_at", "first_received_at", "study_uid"),
 )
+# They are looked for in any case (see `repository.querying`).
+Index("ix_studies_patient_id", func.lower(studies.c.patient_id))
+Index("ix_studies_accession_number", func.lower(studies.c.accession_number))
 
 instances = Table(
     "instances",
@@ -128,7 +132,7 @@ conflicts = Table(
     metadata,
     Column("conflict_id", Integer, primary_key=True, autoincrement=True),
     Column("sop_instance_uid", String(UID_LENGTH), nullable=False, index=True),
-    Column("study_uid", String(UID_LENGTH), nullable=False),
+    Column("study_uid", String(UID_LENGTH), nullable=False, index=True),
     Column("file_key", Text, nullable=False),
     Column("data_set_sha256", String(64), nullable=False),
     Column("calling_ae_title", Text, nullable=False),
@@ -194,7 +198,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("delivery_id", Integer, primary_key=True, autoincrement=True),
-    Column("study_uid", ForeignKey("studies.study_uid"), nullable=False, index=True),
+    Column("study_uid", ForeignKey("studies.study_uid"), nullable=False),
     Column("sop_instance_uid", ForeignKey("reports.sop_instance_uid"), nullable=False),
     Column("destination", Text, nullable=False),
     Column("priority", Integer, nullable=False, default=0),
@@ -211,6 +215,10 @@ deliveries = Table(
     Column("sent_as", String(UID_LENGTH)),
     UniqueConstraint("sop_instance_uid", "destination"),
     Index("ix_deliveries_due", "destination", "state", "next_attempt_at", "delivery_id"),
+    Index("ix_deliveries_delivered_at", "destination", "state", "delivered_at"),
+    # With the state, or a planner without statistics goes by the state alone.
+    Index("ix_deliveries_study_uid", "study_uid", "state"),
+    Index("ix_deliveries_state", "state", "created_at"),
 )
 
 predictions = Table(

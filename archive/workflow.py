@@ -27,6 +27,7 @@ STUDY_MOVES: dict[S, frozenset[S]] = {
 
 # Where nothing is on its way any more.
 FINISHED_STUDIES = (S.REPORTED, S.NOT_ANALYSED, S.FAILED, S.KEPT)
+UNFINISHED_STUDIES = tuple(state for state in S if state not in FINISHED_STUDIES)
 
 DELIVERY_MOVES: dict[D, frozenset[D]] = {
     # claimed by a sender; tried for too long

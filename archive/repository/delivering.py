@@ -214,6 +214,8 @@ def _is_due(destination: str, now: datetime) -> Any:
     return and_(
         deliveries.c.destination == destination,
         ~is_paused,
+        # By this the index passes over all that was delivered.
+        deliveries.c.state.in_([DeliveryState.READY, DeliveryState.SENDING]),
         or_(
             and_(deliveries.c.state == DeliveryState.READY, deliveries.c.next_attempt_at <= now),
             and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until < now),

@@ -53,7 +53,11 @@ def _has_failed() -> ColumnElement[bool]:
         deliveries.c.reason != "",
         deliveries.c.attempt > 0,
     )
-    return or_(deliveries.c.state == DeliveryState.GAVE_UP, is_to_be_tried_again)
+    return and_(
+        # By this the index passes over all that was delivered.
+        deliveries.c.state.in_([DeliveryState.GAVE_UP, DeliveryState.READY]),
+        or_(deliveries.c.state == DeliveryState.GAVE_UP, is_to_be_tried_again),
+    )
 
 
 def _wanted(query: FailureQuery) -> list[ColumnElement[Any]]:

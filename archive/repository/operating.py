@@ -14,6 +14,9 @@ from archive.repository.rows import AnyRow, age_seconds, delivery_of
 from archive.repository.transactions import Transactions, database_now, insert_if_absent
 from archive.schema import deliveries, reports
 
+_WAITING = (DeliveryState.READY, DeliveryState.SENDING)
+_SETTLED = (DeliveryState.DELIVERED, DeliveryState.COMMITTED)
+
 
 class OperatingRows(Transactions):
     """Deliveries and destinations as administrators see them."""
@@ -200,21 +203,24 @@ def _is_open(now: datetime) -> Any:
 
 def _standing(connection: Connection, destination: str, now: datetime) -> DestinationStanding:
     here = deliveries.c.destination == destination
-    counts = {
-        row.state: row
+    counts: dict[str, int] = {
+        row.state: row.number
         for row in connection.execute(
-            select(
-                deliveries.c.state,
-                func.count().label("number"),
-                func.min(deliveries.c.created_at).label("oldest"),
-                func.max(deliveries.c.delivered_at).label("delivered_at"),
-            )
+            select(deliveries.c.state, func.count().label("number"))
             .where(here)
             .group_by(deliveries.c.state)
         )
     }
-    waiting = [counts[s] for s in (DeliveryState.READY, DeliveryState.SENDING) if s in counts]
-    settled = [counts[s] for s in (DeliveryState.DELIVERED, DeliveryState.COMMITTED) if s in counts]
+    oldest = connection.execute(
+        select(func.min(deliveries.c.created_at)).where(here, deliveries.c.state.in_(_WAITING))
+    ).scalar_one()
+    # One question for each state: that is two looks into an index.
+    delivered_at = [
+        connection.execute(
+            select(func.max(deliveries.c.delivered_at)).where(here, deliveries.c.state == state)
+        ).scalar_one()
+        for state in _SETTLED
+    ]
     paused = connection.execute(
         select(paused_destinations).where(paused_destinations.c.destination == destination)
     ).one_or_none()
@@ -228,18 +234,16 @@ def _standing(connection: Connection, destination: str, now: datetime) -> Destin
         .order_by(deliveries.c.next_attempt_at.desc())
         .limit(1)
     ).one_or_none()
-    gave_up = counts.get(DeliveryState.GAVE_UP)
-    committed = counts.get(DeliveryState.COMMITTED)
     return DestinationStanding(
         destination=destination,
         is_paused=paused is not None,
         paused_by=paused.paused_by if paused else "",
-        waiting=sum(row.number for row in waiting),
-        oldest_waiting_seconds=max((age_seconds(row.oldest, now) for row in waiting), default=0.0),
-        delivered=sum(row.number for row in settled),
-        committed=committed.number if committed else 0,
-        gave_up=gave_up.number if gave_up else 0,
-        last_delivered_at=max((row.delivered_at for row in settled), default=None),
+        waiting=sum(counts.get(state, 0) for state in _WAITING),
+        oldest_waiting_seconds=age_seconds(oldest, now),
+        delivered=sum(counts.get(state, 0) for state in _SETTLED),
+        committed=counts.get(DeliveryState.COMMITTED, 0),
+        gave_up=counts.get(DeliveryState.GAVE_UP, 0),
+        last_delivered_at=max(filter(None, delivered_at), default=None),
         last_failure=failed.reason if failed else "",
         last_errand=_last_errand(connection, destination),
     )

@@ -102,6 +102,8 @@ def _holds(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _matches(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Match with * for any text and ? for one character, whatever the case (PS3.4 C.2.2.2.4)."""
+    if not any(wild in pattern for wild in "*?"):
+        return func.lower(column) == pattern.lower()  # which an index finds
     escaped = pattern
     for character in (_ESCAPE, "%", "_"):
         escaped = escaped.replace(character, _ESCAPE + character)

@@ -56,7 +56,7 @@ from archive.schema import (
     results,
     studies,
 )
-from archive.workflow import FINISHED_STUDIES
+from archive.workflow import UNFINISHED_STUDIES
 
 StampOf = Callable[[FileKey], int | None]
 """When a file was written, in nanoseconds since 1970; None where it is not there."""
@@ -191,9 +191,10 @@ def _belongs(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Co
 
 def _nothing_since(limit_at: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        studies.c.state.in_(FINISHED_STUDIES),
-        # By this the index finds them; no study was received last before it was received first.
+        # By this the index finds them in their order, which those of a state have not; no study
+        # was received last before it was received first.
         studies.c.first_received_at < limit_at,
+        studies.c.state.not_in(UNFINISHED_STUDIES),
         studies.c.last_received_at < limit_at,
         studies.c.active_at < limit_at,  # an image that was here already came again
         ~_belongs(results.c.study_uid, results.c.made_at >= limit_at),

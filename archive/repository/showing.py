@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select
+from sqlalchemy import and_, delete, func, insert, or_, select
 
 from archive.errors import NotFound
 from archive.prior_records import PriorState
@@ -30,6 +30,8 @@ class ShowingRows(Transactions):
         """
         this = studies.alias("this")
         same = and_(
+            # By this the index finds them.
+            func.lower(this.c.patient_id) == func.lower(studies.c.patient_id),
             this.c.patient_id == studies.c.patient_id,
             this.c.patient_birth_date == studies.c.patient_birth_date,
             this.c.patient_name == studies.c.patient_name,
