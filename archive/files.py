@@ -101,13 +101,20 @@ class FileStore:
         """Keep a file apart whose UID already stands for another object, durable on return."""
         return self._keep(temporary, _place(CONFLICTS, key, file_sha256))
 
-    def write_report(self, key: InstanceKey, content: bytes) -> FileKey:
+    def write_report(
+        self, key: InstanceKey, content: bytes, *, file_sha256: str | None = None
+    ) -> FileKey:
         """Write an object that we made, durable on return.
 
         The place depends on the content: a worker that lost its lease and comes back writes
         beside the report that stands, never over it.
+
+        Parameters
+        ----------
+        file_sha256
+            Of the content, where it is known already.
         """
-        return self._write(_place(REPORTS, key, sha256_of(content)), content)
+        return self._write(_place(REPORTS, key, file_sha256 or sha256_of(content)), content)
 
     def write_upload(self, content: bytes) -> FileKey:
         """Write a file that belongs to no study, durable on return."""

@@ -169,14 +169,15 @@ def _keep_for_the_page(source: Dataset, activation: np.ndarray, room: ReportingR
     buffer = io.BytesIO()
     Image.fromarray((activation * 255).round().astype(np.uint8)).save(buffer, "PNG")
     content = buffer.getvalue()
+    digest = sha256_of(content)
     received = reference_to(source).key
     name = of_model(Kind.PICTURE, room.author.model, [received.sop_instance_uid])
     key = replace(received, sop_instance_uid=SopInstanceUid(name))
     room.keep_heat_map(
         HeatMap(
             sop_instance_uid=received.sop_instance_uid,
-            file_key=room.files.write_report(key, content),
-            file_sha256=sha256_of(content),
+            file_key=room.files.write_report(key, content, file_sha256=digest),
+            file_sha256=digest,
             display_threshold=LEAST_HEAT_FRACTION,
         )
     )
@@ -283,12 +284,13 @@ def _write(ds: Dataset, kind: ReportKind, earlier: StudyDetail, files: FileStore
         if report.key.sop_instance_uid == ds.SOPInstanceUID:
             return report
     content = encode(ds)
+    digest = sha256_of(content)
     key: InstanceKey = reference_to(ds).key
     return Report(
         key=key,
         sop_class_uid=str(ds.SOPClassUID),
         kind=kind,
-        file_key=files.write_report(key, content),
-        file_sha256=sha256_of(content),
+        file_key=files.write_report(key, content, file_sha256=digest),
+        file_sha256=digest,
         byte_count=len(content),
     )

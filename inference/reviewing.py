@@ -85,13 +85,14 @@ def withdraw(claim: ClaimedReview, archive: Archive) -> tuple[Report, ...]:
 
 def _write(ds: Dataset, kind: ReportKind, archive: Archive) -> Report:
     content = encode(ds)
+    digest = sha256_of(content)
     key = reference_to(ds).key
     return Report(
         key=key,
         sop_class_uid=str(ds.SOPClassUID),
         kind=kind,
-        file_key=archive.files.write_report(key, content),
-        file_sha256=sha256_of(content),
+        file_key=archive.files.write_report(key, content, file_sha256=digest),
+        file_sha256=digest,
         byte_count=len(content),
     )
 

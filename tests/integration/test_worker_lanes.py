@@ -68,11 +68,13 @@ class Meeting(FileStore):
         self.both = threading.Barrier(2, timeout=WITHIN_SECONDS)
         self._met = set[str]()
 
-    def write_report(self, key: InstanceKey, content: bytes) -> object:  # type: ignore[override]
+    def write_report(
+        self, key: InstanceKey, content: bytes, *, file_sha256: str | None = None
+    ) -> FileKey:
         if key.study_uid not in self._met:
             self._met.add(key.study_uid)
             self.both.wait()
-        return super().write_report(key, content)
+        return super().write_report(key, content, file_sha256=file_sha256)
 
 
 def test_two_studies_are_under_way_at_once(
@@ -106,12 +108,14 @@ class Halting(FileStore):
         super().__init__(root)
         self.go_on: dict[str, threading.Event] = {}
 
-    def write_report(self, key: InstanceKey, content: bytes) -> object:  # type: ignore[override]
+    def write_report(
+        self, key: InstanceKey, content: bytes, *, file_sha256: str | None = None
+    ) -> FileKey:
         lane = threading.current_thread().name
         if lane not in self.go_on:
             self.go_on[lane] = threading.Event()
             assert self.go_on[lane].wait(WITHIN_SECONDS)
-        return super().write_report(key, content)
+        return super().write_report(key, content, file_sha256=file_sha256)
 
 
 def test_a_lane_loses_a_study_that_got_a_late_image_to_the_other(

@@ -49,6 +49,16 @@ def test_where_there_is_no_heat_the_grey_is_untouched() -> None:
     assert (far == grey[150:350, :, None]).all()
 
 
+def test_full_heat_is_red_over_grey_and_least_heat_a_little_yellow() -> None:
+    grey = np.full((210, 210), 100, dtype=np.uint8)
+    hot = draw(grey, np.full((7, 7), 1.0, dtype=np.float32), CAPTION).pixels[0, 0]
+    assert hot.tolist() == [170, 55, 55]  # 55 % of the grey and 45 % of (255, 0, 0)
+    least = draw(grey, np.full((7, 7), 0.2, dtype=np.float32), CAPTION).pixels[0, 0]
+    assert least.tolist() == [114, 108, 91]  # 91 % of the grey and 9 % of (255, 184, 0)
+    below = draw(grey, np.full((7, 7), 0.19, dtype=np.float32), CAPTION).pixels[0, 0]
+    assert below.tolist() == [100, 100, 100]
+
+
 def test_the_caption_stands_below_the_image_and_covers_nothing() -> None:
     grey = np.full((300, 240), 77, dtype=np.uint8)
     made = draw(grey, np.zeros((7, 7), dtype=np.float32), CAPTION)
