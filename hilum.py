@@ -6,12 +6,13 @@ are imported by the command that needs them, so that every other command starts 
 
 import contextlib
 import importlib
+import multiprocessing
 import shutil
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,8 @@ from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_pa
 from config.settings import Settings
 from config.starting import (
     collector_at_rest,
-    leave_out_what_only_training_needs,
+    give_freed_memory_back,
+    leave_out_what_a_worker_needs_not,
     let_threads_sleep,
 )
 
@@ -69,9 +71,9 @@ def serve(
     """Run the parts asked for, each its own process, until SIGTERM; prints `ready` once."""
     parts = _parts(only)
     settings = site_settings(config, secrets)
-    if ProcessKind.NODE in parts:
-        _checked_rules(settings)
     if len(parts) == 1:
+        if ProcessKind.NODE in parts:
+            _checked_rules(settings)
         configure_logs(settings.logs, process=parts[0])
         stop = _stop_on_signals()
         _reload_on_hangup(settings)
@@ -82,14 +84,42 @@ def serve(
         _run_part(parts[0], settings, stop)
         return
     configure_logs(settings.logs, process="supervisor")
-    archive = opened_archive(settings.archive)
-    if ProcessKind.API in parts:
-        _offer_setup(settings, archive)
-    archive.repository.dispose()
+    _in_a_process_of_its_own(_prepare, settings, parts)
     _reload_on_hangup(settings)
     arguments = [*_option("--config", config), *_option("--secrets", secrets)]
     group = ProcessGroup([_command_for(part, arguments) for part in parts], _stop_on_signals())
     raise typer.Exit(group.run(on_ready=_say_ready))
+
+
+def _prepare(settings: Settings, parts: Sequence[ProcessKind]) -> None:
+    """Do once what all parts need: check the rules, make the tables, offer the first account."""
+    if ProcessKind.NODE in parts:
+        _checked_rules(settings)
+    archive = opened_archive(settings.archive)
+    if ProcessKind.API in parts:
+        _offer_setup(settings, archive)
+    archive.repository.dispose()
+
+
+def _in_a_process_of_its_own(
+    do: Callable[..., None], *arguments: Settings | Sequence[ProcessKind]
+) -> None:
+    """Do something that imports much and is over soon, of which this process shall keep nothing.
+
+    The supervisor runs as long as the site does: what it keeps, 50 MB, is taken from the others.
+    """
+    process = multiprocessing.get_context("fork").Process(target=_ending, args=(do, *arguments))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise typer.Exit(process.exitcode)
+
+
+def _ending(do: Callable[..., None], *arguments: Settings | Sequence[ProcessKind]) -> None:
+    try:
+        do(*arguments)
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
 
 
 def _offer_setup(settings: Settings, archive: Archive) -> None:
@@ -126,7 +156,8 @@ def _entry_of(part: ProcessKind) -> "tuple[Callable[..., None], type[Exception],
     """Return what runs a part, the error that keeps it from starting, and its exit status."""
     if part is ProcessKind.WORKER:
         let_threads_sleep()
-        leave_out_what_only_training_needs()
+        give_freed_memory_back()
+        leave_out_what_a_worker_needs_not()
         from inference.errors import BundleInvalid
         from inference.worker import run as work
 

@@ -82,14 +82,15 @@ def _open(
 ) -> OpenedImage | RefusedImage:
     reference = ObjectReference(key=instance.key, sop_class_uid=instance.sop_class_uid)
     try:
-        content = files.read(instance.file_key, sha256=instance.file_sha256)
+        file = io.BytesIO(files.read(instance.file_key, sha256=instance.file_sha256))
     except (FileMissing, FileDamaged) as error:
         source = bare_header(reference, attributes_of(instance.key.study_uid))
         return RefusedImage(
             source=source, refusal=Refusal.PROCESSING_FAILED, detail=type(error).__name__
         )
     try:
-        ds = dcmread(io.BytesIO(content))
+        with file:  # closed, it gives its bytes back
+            ds = dcmread(file)
         names_itself = _names_itself(ds, reference)
     except UNREADABLE_FILE:
         names_itself = False
@@ -112,11 +113,13 @@ def open_image(ds: Dataset, population: Population) -> OpenedImage | RefusedImag
         return RefusedImage(source=without_pixels(ds), refusal=Refusal.PIXELS_UNREADABLE)
     if not has_contrast(grey):
         return RefusedImage(source=without_pixels(ds), refusal=Refusal.NO_CONTRAST)
+    model_input = to_model_input(grey)
+    grey *= WHITE  # in its place: another large array is what a worker's memory is measured by
     return OpenedImage(
         source=without_pixels(ds),
         statements=verdict.statements,
-        grey=(grey * WHITE).astype(np.uint8),
-        model_input=to_model_input(grey),
+        grey=grey.astype(np.uint8),
+        model_input=model_input,
     )
 
 
