@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,7 @@ from archive.records import ProcessKind, StudyState
 from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site_settings
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from config.starting import (
     collector_at_rest,
     give_freed_memory_back,
@@ -81,7 +82,8 @@ def serve(
             stop_when_parent_ends(stop)
         elif parts == [ProcessKind.API]:
             _offer_setup(settings, opened_archive(settings.archive))
-        _run_part(parts[0], settings, stop)
+        reread = partial(load_settings, config, secrets_folder=secrets)
+        _run_part(parts[0], settings, stop, reread)
         return
     configure_logs(settings.logs, process="supervisor")
     _in_a_process_of_its_own(_prepare, settings, parts)
@@ -131,11 +133,18 @@ def _offer_setup(settings: Settings, archive: Archive) -> None:
         typer.echo(f"first account: {link}")
 
 
-def _run_part(part: ProcessKind, settings: Settings, stop: threading.Event) -> None:
+def _run_part(
+    part: ProcessKind,
+    settings: Settings,
+    stop: threading.Event,
+    reread: Callable[[], Settings],
+) -> None:
     archive = opened_archive(settings.archive)
     log.info("starting", kind=part)
     with collector_at_rest() as wake_collector:
         run, refused, status = _entry_of(part)
+        if part is ProcessKind.NODE:
+            run = partial(run, reread=reread)
         archive.repository.record_audit(AuditEntry(actor=part, action=AuditAction.STARTED))
 
         def begin() -> None:

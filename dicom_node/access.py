@@ -57,6 +57,10 @@ class GuestList:
         self._clock = clock
         self._names: dict[str, tuple[float, frozenset[str]]] = {}
 
+    def invite(self, peers: Sequence[PeerSettings]) -> None:
+        """Welcome these from now on, and nobody else; associations that stand go on."""
+        self._peers = tuple(peers)
+
     def judge(self, *, calling_ae: str, called_ae: str, address: str) -> Rejection | None:
         """Say why an association is rejected, or None where it is welcome."""
         if called_ae.strip() not in self._ae_titles:

@@ -18,7 +18,7 @@ from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.rules_file import load_rules
-from config.settings import NodeSettings, Settings
+from config.settings import NodeSettings, Settings, SettingsInvalid
 from dicom_node.access import GuestList
 from dicom_node.call_events import call_handlers, counting_refusals
 from dicom_node.call_log import CallLog
@@ -83,6 +83,8 @@ class Listener:
         Of the whole installation.
     archive
         Where objects are kept.
+    reread
+        Reads the settings of the installation again; of them only the peers are taken.
 
     Raises
     ------
@@ -94,8 +96,11 @@ class Listener:
         The certificate of `node.tls`, its key or the authorities cannot be used.
     """
 
-    def __init__(self, settings: Settings, archive: Archive) -> None:
+    def __init__(
+        self, settings: Settings, archive: Archive, reread: Callable[[], Settings] | None = None
+    ) -> None:
         node = settings.node
+        self._reread = reread or (lambda: settings)
         self._tls = None if node.tls is None else ServerTls(node.tls)
         self._archive = archive
         self._node = node
@@ -117,13 +122,14 @@ class Listener:
             cap_seconds=node.study_cap_seconds,
             decide=self._ruling.decide,
         )
+        self._guests = GuestList(
+            ae_titles=(node.ae_title, *node.further_ae_titles),
+            peers=settings.peers,
+            accept_unknown_peers=node.accept_unknown_peers,
+        )
         reception = Reception(
             archive=archive,
-            guests=GuestList(
-                ae_titles=(node.ae_title, *node.further_ae_titles),
-                peers=settings.peers,
-                accept_unknown_peers=node.accept_unknown_peers,
-            ),
+            guests=self._guests,
             open_studies=self._open_studies,
             traffic=self._traffic,
             rejections=self._rejections,
@@ -158,9 +164,9 @@ class Listener:
             _log.info("studies complete", count=queued)
 
     def beat(self) -> None:
-        """Say how the node is; take renewed TLS files and rules, write down who called.
+        """Say how the node is; take renewed rules, peers and TLS files, write down who called.
 
-        Both are taken as soon as somebody asks (SIGHUP), TLS files also when they change.
+        All are taken as soon as somebody asks (SIGHUP), TLS files also when they change.
 
         Raises
         ------
@@ -168,6 +174,8 @@ class Listener:
             The database or the file store does not answer.
         """
         was_asked = self._ruling.tick()
+        if was_asked:
+            self._take_peers()
         if self._tls is not None:
             if was_asked:
                 self._tls.reload()
@@ -186,6 +194,16 @@ class Listener:
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
             "" if has_room else NO_ROOM,
         )
+
+    def _take_peers(self) -> None:
+        try:
+            peers = self._reread().peers
+        except SettingsInvalid as error:
+            _log.error("new settings are wrong, the old peers stay", error=str(error))
+            self._ruling.say_wrong(str(error))
+            return
+        self._guests.invite(peers)
+        _log.info("peers in force", count=len(peers))
 
     def close(self, *, within_seconds: float = STOP_SECONDS) -> None:
         """Close the port, finish what is being received, then abort what is still open."""
@@ -257,11 +275,14 @@ def run(
     archive: Archive,
     stop: threading.Event,
     on_ready: Callable[[], None] = lambda: None,
+    reread: Callable[[], Settings] | None = None,
 ) -> None:
     """Receive until `stop` is set.
 
     Parameters
     ----------
+    reread
+        As of `Listener`.
     on_ready
         Called once the port listens.
 
@@ -274,7 +295,7 @@ def run(
     left_over = remove_leftovers(archive.files)
     if left_over:
         _log.info("partial objects removed", count=left_over)
-    listener = Listener(settings, archive)
+    listener = Listener(settings, archive, reread)
     _log.info(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
     )

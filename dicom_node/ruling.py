@@ -82,6 +82,16 @@ class Ruling:
         self._seen = newest
         return was_asked
 
+    def say_wrong(self, fault: str) -> None:
+        """Show administrators what of the settings could not be taken, until it can be.
+
+        Raises
+        ------
+        ArchiveUnavailable
+            The database does not answer.
+        """
+        self._archive.repository.rules_not_loaded(self._node, fault=fault)
+
     def decide(self, images: Sequence[ArrivedImage]) -> RuleDecision:
         """Return what the rules say of a study that is complete; a prior is kept for reading."""
         book = self._book
@@ -110,7 +120,7 @@ class Ruling:
             self._book = self._load()
         except RulesInvalid as error:
             _log.error("new rules are wrong, the old ones stay", error=str(error))
-            self._archive.repository.rules_not_loaded(self._node, fault=str(error))
+            self.say_wrong(str(error))
             return
         self._say_loaded()
 
