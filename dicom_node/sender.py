@@ -34,7 +34,7 @@ from dicom_node.answers import Answer, Consignment, answer_of
 from dicom_node.errors import ContextRefused, PeerUnavailable, ReportUnreadable, TitleInvalid
 from dicom_node.incoming import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.tls import Caller, client_context
-from dicom_node.transport import tune_association
+from dicom_node.transport import acknowledge_at_once, tune_association
 
 OFFERED_SOP_CLASSES = (
     Comprehensive3DSRStorage,
@@ -239,7 +239,11 @@ def associate(
             ae_title=peer.ae_title,
             max_pdu=LONGEST_PDU_BYTES,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, tune), *handlers],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, tune),
+                (evt.EVT_DATA_SENT, lambda event: acknowledge_at_once(event.assoc)),
+                *handlers,
+            ],
             tls_args=None if caller is None else (cast(ssl.SSLContext, caller), peer.host),
         )
     except ValueError:

@@ -30,6 +30,7 @@ _PDU_SLACK_BYTES = 64
 # How long to sleep without a reason to wake: bounds how late timers and a stop are noticed.
 PATIENCE_SECONDS = 0.05
 _NOT_CONNECTED_SECONDS = 0.001
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 # What came while an object was made durable is taken in few reads, a small image in one.
 _PDUS_READ_AHEAD = 4
 
@@ -46,6 +47,20 @@ def tune_association(association: Association, *, timeout_seconds: float) -> Non
     transport = association.dul.socket
     if transport is not None and transport.socket is not None:
         tune_socket(transport.socket, timeout_seconds=timeout_seconds)
+
+
+def acknowledge_at_once(association: Association) -> None:
+    """Acknowledge what the peer sends next as it comes; to be repeated whenever we have sent.
+
+    A peer that leaves Nagle's algorithm on (RFC 1122 4.2.3.4), as Orthanc and dcmtk's programs do
+    unless TCP_NODELAY is in their environment, writes what is short in two pieces and sends the
+    second when the first is acknowledged. Linux puts that off for up to 40 ms, hoping to send
+    something with it.
+    """
+    transport = association.dul.socket
+    if _QUICK_ACK is not None and transport is not None and transport.socket is not None:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            transport.socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 def drop_connection(association: Association) -> None:

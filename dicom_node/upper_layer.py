@@ -41,6 +41,7 @@ from dicom_node.transport import (
     Doorbell,
     RingingQueue,
     WaitingSocket,
+    acknowledge_at_once,
     tune_socket,
 )
 
@@ -165,6 +166,7 @@ class StoringProvider(DIMSEServiceProvider):
                     command, context_id=context_id, maximum_length=self.maximum_pdu_size or 0
                 )
             )
+            acknowledge_at_once(self.assoc)
 
     def _pass_on(self, value: DataValue) -> bool:
         if self.message is None:
