@@ -36,6 +36,7 @@ from api.static_files import FOLDER, UnchangingFiles, versioned_path
 from api.tls import WebTls
 from archive.database import Archive
 from config.settings import ApiSettings, Settings
+from config.watchdog import expect_no_more
 
 # Of the interface under /api/v1, which only grows; not of the program.
 API_VERSION = "1.0"
@@ -136,7 +137,10 @@ def run(
     server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]
     with _bound_socket(settings.api) as listener:
         _log.info("web server listens", host=settings.api.host, port=settings.api.port)
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        finally:
+            expect_no_more()
     _log.info("web server stopped")
 
 

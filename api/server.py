@@ -14,8 +14,11 @@ from api.tls import WebTls
 from archive.database import Archive
 from archive.errors import ArchiveError
 from archive.records import ProcessKind
+from config.watchdog import expect_within
 
 BEAT_SECONDS = 2.0
+# An event loop that did not come round for so long answers nobody, and never will.
+LONGEST_ROUND_SECONDS = 120.0
 # Streams may be open; after this they are cut, so that a stop is never held up by a browser.
 GRACEFUL_SHUTDOWN_SECONDS = 3
 
@@ -25,7 +28,7 @@ _log = structlog.get_logger()
 class WebServer(uvicorn.Server):
     """A server that stops by an event instead of signals, and beats from its own event loop.
 
-    A hung event loop therefore stops beating, and readiness says so.
+    A hung event loop therefore stops beating, readiness says so, and at last the process ends.
 
     Parameters
     ----------
@@ -60,6 +63,7 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, beat once, then say so."""
+        expect_within(LONGEST_ROUND_SECONDS)
         await super().startup(sockets)
         await asyncio.to_thread(self._beat)
         self._next_beat = time.monotonic() + BEAT_SECONDS
@@ -70,6 +74,7 @@ class WebServer(uvicorn.Server):
         is_free = self._beating is None or self._beating.done()
         if is_free and time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + BEAT_SECONDS
+            expect_within(LONGEST_ROUND_SECONDS)
             self._beating = asyncio.create_task(asyncio.to_thread(self._beat))
         return self._stop.is_set() or await super().on_tick(counter)
 

@@ -23,6 +23,7 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.destinations import Destination, DimseDestination, WebhookDestination
 from config.settings import DeliverySettings, Settings
+from config.watchdog import expect_no_more, expect_within
 from dicom_node.audit_export import AuditFeed
 from dicom_node.audit_message import AuditSource
 from dicom_node.backoff import BackOff
@@ -41,6 +42,8 @@ from dicom_node.webhook import WebhookLink
 _log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
+# Couriers wait for slow peers in threads of their own; the loop that beats has nothing to wait for.
+LONGEST_ROUND_SECONDS = 600.0
 # Leases are extended this many times before they would end.
 _EXTENSIONS_PER_LEASE = 3
 _STOP_SECONDS = 5.0
@@ -76,10 +79,12 @@ def run(
     threading.Thread(target=errands.run, args=(stop,), name="errands", daemon=True).start()
     for thread in threads:
         thread.start()
+    expect_within(LONGEST_ROUND_SECONDS)
     on_ready()
     try:
         _watch(couriers, settings, archive, stop)
     finally:
+        expect_no_more()
         _finish(couriers, threads)
 
 
@@ -199,6 +204,7 @@ def _watch(
             away = sorted({courier.destination for courier in couriers if courier.is_waiting})
             detail = f"not reachable: {', '.join(away)}" if away else ""
             archive.repository.beat(ProcessKind.SENDER, socket.gethostname(), detail)
+            expect_within(LONGEST_ROUND_SECONDS)
             if time.monotonic() - extended_at >= every_seconds:
                 _extend_leases(couriers, settings, archive)
                 extended_at = time.monotonic()

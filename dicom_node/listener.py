@@ -19,6 +19,7 @@ from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
 from config.rules_file import load_rules
 from config.settings import NodeSettings, Settings, SettingsInvalid
+from config.watchdog import expect_no_more, expect_within
 from dicom_node.access import GuestList
 from dicom_node.call_events import call_handlers, counting_refusals
 from dicom_node.call_log import CallLog
@@ -57,6 +58,8 @@ _log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
 NO_ROOM = "no room left, objects are refused"
+# Many studies that become complete at once, each held against the rules, may take minutes.
+LONGEST_ROUND_SECONDS = 600.0
 # A stop finishes what is being received for this long; then the sender has to repeat it.
 STOP_SECONDS = 8.0
 _LONGEST_ARTIM_SECONDS = 30.0
@@ -299,6 +302,7 @@ def run(
     _log.info(
         "listening", ae_title=settings.node.ae_title, host=settings.node.host, port=listener.port
     )
+    expect_within(LONGEST_ROUND_SECONDS)
     _attempt(listener.beat, stop)
     fetcher = threading.Thread(
         target=PriorFetcher(settings, archive).run, args=(stop,), daemon=True
@@ -310,9 +314,11 @@ def run(
         while not stop.wait(QUEUE_SECONDS):
             _attempt(listener.tick, stop)
             if time.monotonic() - beat_at >= BEAT_SECONDS:
+                expect_within(LONGEST_ROUND_SECONDS)
                 _attempt(listener.beat, stop)
                 beat_at = time.monotonic()
     finally:
+        expect_no_more()
         listener.close()
         _log.info("stopped listening", port=settings.node.port)
 
