@@ -186,7 +186,9 @@ def _candidate_of(row: AnyRow) -> Candidate:
 
 def _belongs(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Say whether there is a row of the study, by a column with its UID, that meets conditions."""
-    return select(1).where(column == studies.c.study_uid, *conditions).correlate(studies).exists()
+    belonging = select(1).where(column == studies.c.study_uid, *conditions).correlate(studies)
+    # The offset keeps PostgreSQL from reading the whole table to join it with a page of studies.
+    return belonging.offset(0).exists()
 
 
 def _nothing_since(limit_at: datetime) -> tuple[ColumnElement[bool], ...]:
