@@ -10,6 +10,7 @@ import multiprocessing
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from archive.records import ProcessKind, StudyState
 from config.command_line import FAILURE, ConfigOption, SecretsOption, fail, site_settings
 from config.logs import configure_logs
 from config.process_group import CONFIGURATION_ERROR, ProcessGroup, stop_when_parent_ends
+from config.renewal import Renewal
 from config.settings import Settings, load_settings
 from config.starting import (
     collector_at_rest,
@@ -77,7 +79,7 @@ def serve(
             _checked_rules(settings)
         configure_logs(settings.logs, process=parts[0])
         stop = _stop_on_signals()
-        _reload_on_hangup(settings)
+        _reload_on_hangup(settings, lambda: None)
         if supervised:
             stop_when_parent_ends(stop)
         elif parts == [ProcessKind.API]:
@@ -87,9 +89,17 @@ def serve(
         return
     configure_logs(settings.logs, process="supervisor")
     _in_a_process_of_its_own(_prepare, settings, parts)
-    _reload_on_hangup(settings)
     arguments = [*_option("--config", config), *_option("--secrets", secrets)]
-    group = ProcessGroup([_command_for(part, arguments) for part in parts], _stop_on_signals())
+    commands = {part: _command_for(part, arguments) for part in parts}
+    group = ProcessGroup(list(commands.values()), _stop_on_signals())
+    commands.pop(ProcessKind.NODE, None)
+    renewal = Renewal(
+        settings,
+        reread=partial(load_settings, config, secrets_folder=secrets),
+        check=partial(_fault_of, config, secrets),
+        start_again=partial(group.start_again, commands.values()),
+    )
+    _reload_on_hangup(settings, renewal.take)
     raise typer.Exit(group.run(on_ready=_say_ready))
 
 
@@ -225,8 +235,20 @@ def _checked_model(settings: Settings) -> None:
         fail(f"model.bundle: {error}", status=CONFIGURATION_ERROR)
 
 
-def _reload_on_hangup(settings: Settings) -> None:
-    """Have SIGHUP ask every node of the installation to read its rules and TLS files again."""
+def _fault_of(config: Path | None, secrets: Path | None) -> str:
+    """Return what `check-config` says against a settings file; nothing where there is none."""
+    if config is None:
+        return ""
+    options = _option("--secrets", secrets)
+    checked = subprocess.run(  # noqa: S603  # our own command line
+        [sys.executable, "-m", "hilum", "check-config", str(config), *options],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return checked.stderr.strip() if checked.returncode else ""
+
+
+def _reload_on_hangup(settings: Settings, renew: Callable[[], None]) -> None:
+    """Have SIGHUP renew what runs here, and ask the nodes to read rules, peers and TLS files."""
     asked = threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())
 
@@ -242,6 +264,7 @@ def _reload_on_hangup(settings: Settings) -> None:
                     "the nodes cannot be asked to read their files again",
                     error=type(error).__name__,
                 )
+            renew()
 
     threading.Thread(target=pass_on, daemon=True).start()
 

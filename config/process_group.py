@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -42,6 +42,9 @@ class ProcessGroup:
         self._stop = stop
         self._exit_status = 0
         self._waiting_for = threading.Semaphore(0)
+        self._lock = threading.Lock()
+        self._children: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+        self._renewed: subprocess.Popen[bytes] | None = None
 
     def run(self, *, on_ready: Callable[[], None]) -> int:
         """Keep the children running until told to stop; returns the exit status."""
@@ -63,6 +66,14 @@ class ProcessGroup:
         self._exit_status = exit_status
         self._stop.set()
 
+    def start_again(self, commands: Iterable[list[str]]) -> None:
+        """End the children of these commands, one after the other; each starts again at once."""
+        for command in commands:
+            with self._lock:
+                child = self._renewed = self._children.get(tuple(command))
+            if child is not None:
+                _end(child)
+
     def _all_ready(self) -> bool:
         for _ in self._commands:
             while not self._waiting_for.acquire(timeout=0.1):
@@ -78,18 +89,26 @@ class ProcessGroup:
             was_ready = was_ready or ready
             if self._stop.is_set():
                 return
-            if status == CONFIGURATION_ERROR:
+            if status == CONFIGURATION_ERROR and not was_ready:
                 self.end(status)
                 return
+            # One that worked before may find settings that are wrong by now: the others go on.
             # What could work before is needed at once; what never could is tried ever later.
             pause = FIRST_RESTART_SECONDS if ready else min(pause * 2, LONGEST_RESTART_SECONDS)
-            log.error("part ended, starting it again", status=status, seconds=pause)
-            self._stop.wait(pause)
+            if not self._was_renewed(command):
+                log.error("part ended, starting it again", status=status, seconds=pause)
+                self._stop.wait(pause)
+
+    def _was_renewed(self, command: list[str]) -> bool:
+        with self._lock:
+            return self._children.pop(tuple(command)) is self._renewed
 
     def _run_once(self, command: list[str], *, count_ready: bool) -> tuple[int, bool]:
         child = subprocess.Popen(  # noqa: S603  # our own command line
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
+        with self._lock:
+            self._children[tuple(command)] = child
         threading.Thread(target=self._end_with_group, args=(child,), daemon=True).start()
         ready = False
         assert child.stdout is not None  # noqa: S101  # PIPE above
@@ -103,13 +122,16 @@ class ProcessGroup:
     def _end_with_group(self, child: "subprocess.Popen[bytes]") -> None:
         while child.poll() is None and not self._stop.wait(0.2):
             pass
-        if child.poll() is not None:
-            return
-        child.terminate()
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
+        if child.poll() is None:
+            _end(child)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
 
 
 def stop_when_parent_ends(stop: threading.Event) -> None:

@@ -17,6 +17,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from archive.database import Archive
 from archive.errors import ArchiveUnavailable
 from archive.records import ProcessKind
+from config.rules import RuleBook
 from config.rules_file import load_rules
 from config.settings import NodeSettings, Settings, SettingsInvalid
 from config.watchdog import expect_no_more, expect_within
@@ -87,7 +88,8 @@ class Listener:
     archive
         Where objects are kept.
     reread
-        Reads the settings of the installation again; of them only the peers are taken.
+        Reads the settings of the installation again; of them the peers are taken, and which
+        destinations rules may name.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Listener:
         self, settings: Settings, archive: Archive, reread: Callable[[], Settings] | None = None
     ) -> None:
         node = settings.node
+        self._settings = settings
         self._reread = reread or (lambda: settings)
         self._tls = None if node.tls is None else ServerTls(node.tls)
         self._archive = archive
@@ -115,7 +118,7 @@ class Listener:
         self._ruling = Ruling(
             archive,
             node=f"{node.ae_title}@{node.host}:{node.port}",
-            load=partial(load_rules, settings),
+            load=self._read_rules,
             sources=settings.sources,
         )
         self._completeness = Completeness(
@@ -197,6 +200,13 @@ class Listener:
             f"{self._node.ae_title}@{self._node.host}:{self.port}",
             "" if has_room else NO_ROOM,
         )
+
+    def _read_rules(self) -> RuleBook:
+        """Read the rules, which may name destinations that the settings have only now."""
+        destinations = self._settings.destinations
+        with contextlib.suppress(SettingsInvalid):  # `_take_peers` says so
+            destinations = self._reread().destinations
+        return load_rules(self._settings.model_copy(update={"destinations": destinations}))
 
     def _take_peers(self) -> None:
         try:

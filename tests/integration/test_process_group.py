@@ -23,6 +23,13 @@ DIES_TWICE = LIVES.replace(
     "if lives < 3: sys.exit(9)\n"
     'print("ready"',
 )
+# The same, but the second life finds that its settings are wrong.
+FINDS_WRONG_SETTINGS = LIVES.replace(
+    'print("ready"',
+    'lives = pathlib.Path(sys.argv[1]).read_text().count("started")\n'
+    f"if lives == 2: sys.exit({CONFIGURATION_ERROR})\n"
+    'print("ready"',
+)
 WRONG_SETTINGS = f"import sys; sys.exit({CONFIGURATION_ERROR})"
 
 
@@ -66,3 +73,21 @@ def test_wrong_settings_end_the_whole_group(tmp_path: Path) -> None:
     thread, _, ended = run_in_thread(ProcessGroup(commands, stop))
     thread.join(30)
     assert ended == [CONFIGURATION_ERROR]
+
+
+def test_a_part_that_worked_and_finds_wrong_settings_ends_no_other(tmp_path: Path) -> None:
+    stop = threading.Event()
+    notes, other = tmp_path / "lives", tmp_path / "other"
+    commands = [
+        [sys.executable, "-c", FINDS_WRONG_SETTINGS, str(notes)],
+        [sys.executable, "-c", LIVES, str(other)],
+    ]
+    group = ProcessGroup(commands, stop)
+    thread, ready, ended = run_in_thread(group)
+    assert ready.wait(20)
+    group.start_again(commands[:1])
+    wait_until(lambda: notes.read_text().count("started") == 3, within_seconds=30)
+    assert other.read_text().count("started") == 1
+    stop.set()
+    thread.join(20)
+    assert ended == [0]
