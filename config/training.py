@@ -38,6 +38,7 @@ class Augmentation(_Frozen):
     # Absent in runs of before they were there:
     black_fraction: float = 0.0  # greatest share of an image's pixels that become one dark level
     border_fraction: float = 0.0  # greatest width of a covered border, of the image's side
+    amplitude_mix: float = 0.0  # greatest share of another image's amplitudes in the spectrum
     coarseness: float = 0.0  # 0.6: from copies of down to 40 % of the size
 
 

@@ -36,6 +36,8 @@ def augment(
     """
     draw = _Draw(len(images), generator, images.device)
     batch = images[:, None].float() / 255.0
+    if limits.amplitude_mix:
+        batch = _mix_amplitudes(batch, limits, draw)
     if limits.black_fraction:
         batch = _blacken(batch, limits, draw)
     batch = _move(batch, size, limits, draw)
@@ -79,6 +81,23 @@ class _Draw:
 
 def _per_image(values: torch.Tensor) -> torch.Tensor:
     return values[:, None, None, None]
+
+
+def _mix_amplitudes(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:
+    """Blend the amplitudes of some images' spectra with those of another image of the batch.
+
+    The phases stay, and with them what lies where; grey level, contrast and sharpness, by which a
+    film of the well can be told from one of the ill, become those of any film (Xu et al. 2021,
+    arXiv 2105.14075, "amplitude mix").
+    """
+    share = _per_image(draw.sometimes(0.5) * draw.uniform(0, limits.amplitude_mix))
+    others = torch.randperm(draw.count, generator=draw.generator, device=draw.device)
+    spectrum = torch.fft.rfft2(batch)
+    amplitude = spectrum.abs()
+    blended = torch.lerp(amplitude, amplitude[others], share)
+    spectrum = spectrum * (blended / amplitude.clamp(min=1e-6))
+    mixed: torch.Tensor = torch.fft.irfft2(spectrum, s=batch.shape[-2:])
+    return mixed.clamp(0, 1)
 
 
 def _blacken(batch: torch.Tensor, limits: Augmentation, draw: _Draw) -> torch.Tensor:

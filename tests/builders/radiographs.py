@@ -34,11 +34,11 @@ def drawn_chest(rows: int = ROWS, columns: int = COLUMNS) -> np.ndarray:
     for centre, width in ((0.28, 0.17), (0.72, 0.14)):
         lung = ((x - centre) / width) ** 2 + ((y - 0.47) / 0.33) ** 2 < 1
         body = np.where(lung, body * (0.35 + 0.2 * y), body)
-    ribs = 0.06 * np.sin(60 * y + 3 * np.cos(5 * (x - 0.5)))
+    ribs = 0.03 * np.sin(60 * y + 3 * np.cos(5 * (x - 0.5)))
     spine = 0.25 * np.exp(-(((x - 0.5) / 0.06) ** 2))
     heart = ((x - 0.57) / 0.15) ** 2 + ((y - 0.62) / 0.16) ** 2 < 1
     body = np.where(heart, 0.8, body)
-    body = gaussian_filter(body, rows / 100) + ribs + spine
+    body = gaussian_filter(body, rows / 40) + ribs + spine
     body = body.clip(0.02, 0.97)
     body[: rows // 12, : columns // 8] = 0.98
     return np.asarray(np.round(body * WHITE), dtype=np.uint16)

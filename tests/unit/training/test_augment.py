@@ -193,3 +193,22 @@ def test_blur_equals_scipy_along_both_axes() -> None:
 
     expected = gaussian_filter(images.numpy(), 1.5, mode="nearest", truncate=2.0, axes=(2, 3))
     assert np.abs(blurred.numpy() - expected).max() < 1e-6
+
+
+def test_mixing_amplitudes_moves_style_between_images_and_leaves_their_phases() -> None:
+    """Two images, one flat and one of strong contrast: in the middle, both lie between them."""
+    flat = 100 + images(1)[0] // 20
+    both = torch.stack([flat, 255 - images(1)[0]])
+    limits = NOTHING.model_copy(update={"amplitude_mix": 1.0})
+    contrasts, alike = set(), 0.0
+    for seed in range(12):
+        mixed = augment(
+            both, size=224, limits=limits, generator=torch.Generator().manual_seed(seed)
+        )
+        contrasts.add(round(float(mixed[0].std()), 2))
+        left, right = mixed[0, 0, :, 40].mean(), mixed[0, 0, :, 180].mean()
+        alike = max(alike, float(left - right))
+    plain = float((flat / 255).std())
+    assert min(contrasts) == pytest.approx(plain, abs=0.01)  # half of the images stay
+    assert max(contrasts) > 3 * plain
+    assert alike < 0.02  # still brighter to the right, unlike the other image
