@@ -74,6 +74,7 @@ def serve(
     """Run the parts asked for, each its own process, until SIGTERM; prints `ready` once."""
     parts = _parts(only)
     settings = site_settings(config, secrets)
+    reread = partial(load_settings, config, secrets_folder=secrets)
     if len(parts) == 1:
         if ProcessKind.NODE in parts:
             _checked_rules(settings)
@@ -84,7 +85,6 @@ def serve(
             stop_when_parent_ends(stop)
         elif parts == [ProcessKind.API]:
             _offer_setup(settings, opened_archive(settings.archive))
-        reread = partial(load_settings, config, secrets_folder=secrets)
         _run_part(parts[0], settings, stop, reread)
         return
     configure_logs(settings.logs, process="supervisor")
@@ -95,7 +95,7 @@ def serve(
     commands.pop(ProcessKind.NODE, None)
     renewal = Renewal(
         settings,
-        reread=partial(load_settings, config, secrets_folder=secrets),
+        reread=reread,
         check=partial(_fault_of, config, secrets),
         start_again=partial(group.start_again, commands.values()),
     )
